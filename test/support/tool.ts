@@ -15,8 +15,7 @@ export async function skipWithout(
 }
 
 async function isOnPath(command: string): Promise<boolean> {
-  // Administrators' folders too: Debian keeps them out of a user's PATH, though the tools run without root.
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
   for (const folder of folders) {
     const isThere = await access(join(folder, command), constants.X_OK).then(
       () => true,
