@@ -35,8 +35,18 @@ export function parseArHeader(header: Uint8Array, position: number): ArMember {
     );
   }
   const text = Buffer.from(header).toString('latin1');
-  const [, rawName, size] = /^([!-~]+) *\d+ +\d+ +\d+ +[0-7]+ +(\d{1,10}) *`\n$/.exec(text) ?? [];
-  if (rawName === undefined || size === undefined || rawName.length > 16) {
+  const column = (start: number, end: number): string => text.slice(start, end).replace(/ +$/, '');
+  const rawName = column(0, 16);
+  const size = column(48, 58);
+  const isNumeric = [column(16, 28), column(28, 34), column(34, 40), size].every((field) =>
+    /^\d+$/.test(field),
+  );
+  if (
+    !/^[!-~]+$/.test(rawName) ||
+    !isNumeric ||
+    !/^[0-7]+$/.test(column(40, 48)) ||
+    text.slice(58) !== '`\n'
+  ) {
     throw new ArError('bad-header', `header at ${position} is ${JSON.stringify(text)}`);
   }
   // dpkg writes `control.tar.xz`, GNU ar `control.tar.xz/`; names that begin with a slash or #1/ are the long ones.

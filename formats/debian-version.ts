@@ -24,14 +24,21 @@ const MAX_LENGTH = 512;
 
 /** Throws DebianVersionError for what dpkg would refuse, and for an upstream part not beginning with a digit. */
 export function parseDebianVersion(text: string): DebianVersion {
-  const [, epoch = '0', upstream, revision = ''] =
-    /^(?:(\d+):)?(\d[A-Za-z0-9.+~:-]*?)(?:-([A-Za-z0-9.+~]+))?$/.exec(text.slice(0, MAX_LENGTH + 1)) ?? [];
-  // Without an epoch a colon would be read as its end, so none may be left in the upstream part.
-  const isColonStray = upstream?.includes(':') === true && !/^\d+:/.test(text);
-  if (upstream === undefined || isColonStray || text.length > MAX_LENGTH || Number(epoch) > MAX_EPOCH) {
+  const colon = text.indexOf(':');
+  const dash = text.lastIndexOf('-');
+  const epoch = colon === -1 ? '0' : text.slice(0, colon);
+  const upstream = text.slice(colon + 1, dash === -1 ? text.length : dash);
+  const revision = dash === -1 ? '0' : text.slice(dash + 1);
+  const isValid =
+    text.length <= MAX_LENGTH &&
+    /^\d+$/.test(epoch) &&
+    Number(epoch) <= MAX_EPOCH &&
+    /^\d[A-Za-z0-9.+~:-]*$/.test(upstream) &&
+    /^[A-Za-z0-9.+~]+$/.test(revision);
+  if (!isValid) {
     throw new DebianVersionError('bad-version', `${JSON.stringify(text.slice(0, 200))} is no Debian version`);
   }
-  return {epoch: Number(epoch), upstream, revision};
+  return {epoch: Number(epoch), upstream, revision: dash === -1 ? '' : revision};
 }
 
 /** Negative, zero or positive, for use in sort. Versions may be equal without being the same text (`1.0`, `1.00`). */
