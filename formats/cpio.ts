@@ -40,13 +40,12 @@ export interface CpioCommon {
   mtime?: number;
 }
 
-export type CpioEntry = CpioCommon &
-  (
-    | {kind: 'file'; data: Uint8Array | CpioStream}
-    | {kind: 'directory'}
-    | {kind: 'symlink'; target: string}
-    | {kind: 'device'; device: 'char' | 'block'; major: number; minor: number}
-  );
+export type CpioEntry =
+  | (CpioCommon & {kind: 'file'; data: Uint8Array | CpioStream})
+  | (CpioCommon & {kind: 'directory'})
+  /** Nothing looks at the mode of a link, so it may be left out. */
+  | (Omit<CpioCommon, 'mode'> & {kind: 'symlink'; mode?: number; target: string})
+  | (CpioCommon & {kind: 'device'; device: 'char' | 'block'; major: number; minor: number});
 
 export const MAGIC = '070701';
 export const HEADER_BYTES = 110;
@@ -103,17 +102,17 @@ function arrangeEntries(entries: Iterable<CpioEntry>): CpioEntry[] {
 }
 
 function* encodeEntry(entry: CpioEntry, inode: number, mtime: number): Generator<Uint8Array> {
-  if (!Number.isInteger(entry.mode) || entry.mode < 0 || entry.mode > 0o7777) {
-    throw new CpioError('out-of-range', `${entry.path}: mode ${entry.mode.toString(8)} exceeds 7777`);
+  const {path: name, uid = 0, gid = 0, mode: permissions = 0o777} = entry;
+  if (!Number.isInteger(permissions) || permissions < 0 || permissions > 0o7777) {
+    throw new CpioError('out-of-range', `${name}: mode ${permissions.toString(8)} exceeds 7777`);
   }
-  const {path: name, uid = 0, gid = 0} = entry;
   const common = {name, inode, uid, gid, mtime, links: entry.kind === 'directory' ? 2 : 1, size: 0};
   if (entry.kind === 'device') {
     const {device, major, minor} = entry;
-    yield encodeHeader({...common, mode: entry.mode | DEVICE_BITS[device], major, minor});
+    yield encodeHeader({...common, mode: permissions | DEVICE_BITS[device], major, minor});
     return;
   }
-  const mode = entry.mode | TYPE_BITS[entry.kind];
+  const mode = permissions | TYPE_BITS[entry.kind];
   if (entry.kind === 'directory') {
     yield encodeHeader({...common, mode});
     return;

@@ -10,7 +10,7 @@ export type OsReleaseErrorCode = 'bad-key' | 'bad-value' | 'bad-line' | 'duplica
 export class OsReleaseError extends CodedError<OsReleaseErrorCode> {}
 
 /** Fields by name, in the order of the file. */
-export type OsRelease = Readonly<Record<string, string>>;
+export type OsRelease = ReadonlyMap<string, string>;
 
 /** Real files are below one KiB. */
 const MAX_TEXT_LENGTH = 64 * 1024;
@@ -30,7 +30,7 @@ const IDENTIFIER = /^[a-z0-9._-]+$/;
 
 /** One line for each field, in the order given. Throws OsReleaseError for what os-release(5) forbids. */
 export function encodeOsRelease(fields: OsRelease): string {
-  return Object.entries(fields)
+  return [...fields]
     .map(([key, value]) => {
       checkField(key, value);
       return `${key}=${quote(value)}\n`;
@@ -55,7 +55,7 @@ export function decodeOsRelease(text: string): OsRelease {
     if (fields.has(key)) throw new OsReleaseError('duplicate-key', `line ${index + 1} sets ${key} again`);
     fields.set(key, value);
   }
-  return Object.fromEntries(fields);
+  return fields;
 }
 
 function checkField(key: string, value: string): void {

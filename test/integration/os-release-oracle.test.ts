@@ -6,13 +6,13 @@ import {decodeOsRelease, encodeOsRelease} from '../../formats/os-release.ts';
 import {exec} from '../../platform/exec.ts';
 import {skipWithout} from '../support/tool.ts';
 
-const FIELDS = {
-  ID: 'caisson',
-  NAME: 'Caisson Linux',
-  PRETTY_NAME: `$HOME \`id\` \\n "quoted" 'single' $(true) \\`,
-  VERSION: '1.2 (Ü)',
-  EMPTY: '',
-};
+const FIELDS = new Map([
+  ['ID', 'caisson'],
+  ['NAME', 'Caisson Linux'],
+  ['PRETTY_NAME', `$HOME \`id\` \\n "quoted" 'single' $(true) \\`],
+  ['VERSION', '1.2 (Ü)'],
+  ['EMPTY', ''],
+]);
 
 async function sourced(text: string, names: readonly string[]): Promise<string[]> {
   const prints = names.map((name) => `printf '%s\\n' "$${name}"`).join('\n');
@@ -22,12 +22,12 @@ async function sourced(text: string, names: readonly string[]): Promise<string[]
 
 describe('sh', {skip: await skipWithout(['sh'], 'dash')}, () => {
   it('finds the values that were written', async () => {
-    assert.deepEqual(await sourced(encodeOsRelease(FIELDS), Object.keys(FIELDS)), Object.values(FIELDS));
+    assert.deepEqual(await sourced(encodeOsRelease(FIELDS), [...FIELDS.keys()]), [...FIELDS.values()]);
   });
 
   it('finds the same values in the file of this machine', async () => {
     const text = await readFile('/usr/lib/os-release', 'utf8');
     const fields = decodeOsRelease(text);
-    assert.deepEqual(await sourced(text, Object.keys(fields)), Object.values(fields));
+    assert.deepEqual(await sourced(text, [...fields.keys()]), [...fields.values()]);
   });
 });
