@@ -1,0 +1,157 @@
+/**
+ * What a build is asked to make: os.yaml, the site's file laid over it, and the options of the command line, checked
+ * once. Everything after this module trusts the shape.
+ */
+import {valid as validVersion} from 'semver';
+import {LineCounter, parseDocument} from 'yaml';
+import {CodedError} from '../formats/errors.ts';
+import {expandBraces} from '../formats/glob.ts';
+import {describeIssues, z} from '../formats/schema.ts';
+import {parseSize} from '../formats/units.ts';
+
+export type DefinitionErrorCode = 'bad-yaml' | 'bad-definition' | 'bad-version';
+export class DefinitionError extends CodedError<DefinitionErrorCode> {}
+
+const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,127}$/, 'not a Debian package name');
+const pattern = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^[^/]/, 'a pattern has no leading slash')
+  .superRefine((text, context) => {
+    try {
+      expandBraces(text);
+    } catch (error) {
+      context.addIssue({code: 'custom', message: (error as Error).message});
+    }
+  });
+const size = z.union([z.string(), z.number()]).transform((text, context) => {
+  try {
+    return parseSize(String(text));
+  } catch (error) {
+    context.addIssue({code: 'custom', message: (error as Error).message});
+    return 0;
+  }
+});
+const unitName = z
+  .string()
+  .regex(/^[\w:.@\\-]{1,240}\.(service|socket|target|timer|path|mount)$/, 'not the name of a unit');
+const channel = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'not a channel name');
+const argument = z.string().regex(/^[\x21-\x7E]{1,512}$/, 'not one kernel argument');
+
+const definitionSchema = z.strictObject({
+  name: z.string().min(1).max(64),
+  id: z.string().regex(/^[a-z0-9._-]{1,32}$/, 'not an os-release ID'),
+  version: z.string(),
+  channel,
+  home: z.url(),
+  suites: z.array(z.string().regex(/^[a-z0-9-]+$/)).min(1),
+  packages: z.strictObject({
+    include: z.array(packageName).min(1),
+    unpack: z.array(packageName),
+    drop: z.array(packageName),
+  }),
+  paths: z.strictObject({drop: z.array(pattern)}),
+  users: z.strictObject({login: z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/)}),
+  kernel: z.strictObject({
+    package: packageName,
+    arguments: z.array(argument),
+    modules: z.strictObject({drop: z.array(pattern)}),
+  }),
+  initrd: z.strictObject({files: z.array(pattern), modules: z.array(z.string().regex(/^[\w-]+$/))}),
+  tools: z.array(packageName).min(1),
+  budgets: z.strictObject({usr: size, 'usr-compressed': size, uki: size}),
+});
+
+/** A site's file: only what may differ from site to site. */
+const siteSchema = z.strictObject({
+  version: z.string().optional(),
+  channel: channel.optional(),
+  packages: z
+    .strictObject({include: z.array(packageName).default([]), remove: z.array(packageName).default([])})
+    .optional(),
+  paths: z.strictObject({drop: z.array(pattern).default([])}).optional(),
+  kernel: z.strictObject({arguments: z.array(argument).default([])}).optional(),
+  enable: z.array(unitName).default([]),
+  disable: z.array(unitName).default([]),
+});
+
+export type Definition = z.infer<typeof definitionSchema> & {
+  /** Units that the site's presets switch on and off. */
+  enable: readonly string[];
+  disable: readonly string[];
+};
+export type Site = z.infer<typeof siteSchema>;
+
+export interface SourceText {
+  /** Shown in messages. */
+  path: string;
+  text: string;
+}
+
+export function parseDefinition(source: SourceText): Definition {
+  const definition = parseChecked(source, definitionSchema);
+  return {...definition, version: checkVersion(definition.version, source.path), enable: [], disable: []};
+}
+
+export function parseSite(source: SourceText): Site {
+  return parseChecked(source, siteSchema);
+}
+
+/** Lays a site's file over the definition; the site wins, lists are joined. */
+export function applySite(base: Definition, site: Site, path: string): Definition {
+  const missing = (site.packages?.remove ?? []).filter((name) => !base.packages.include.includes(name));
+  if (missing.length > 0) {
+    throw new DefinitionError(
+      'bad-definition',
+      `${path}: packages.remove names ${missing.join(', ')}, which os.yaml does not include`,
+      {
+        hint: 'only packages of packages.include in build/os.yaml can be removed; what they depend on follows by itself',
+      },
+    );
+  }
+  const removed = new Set(site.packages?.remove);
+  return {
+    ...base,
+    version: checkVersion(site.version ?? base.version, path),
+    channel: site.channel ?? base.channel,
+    packages: {
+      ...base.packages,
+      include: [
+        ...base.packages.include.filter((name) => !removed.has(name)),
+        ...(site.packages?.include ?? []),
+      ],
+    },
+    paths: {drop: [...base.paths.drop, ...(site.paths?.drop ?? [])]},
+    kernel: {...base.kernel, arguments: [...base.kernel.arguments, ...(site.kernel?.arguments ?? [])]},
+    enable: site.enable,
+    disable: site.disable,
+  };
+}
+
+/** Semantic versioning 2.0: payloads are ordered by it. */
+export function checkVersion(version: string, where: string): string {
+  if (validVersion(version) !== version) {
+    throw new DefinitionError('bad-version', `${where}: version "${version}" is not a semantic version`, {
+      hint: 'use three numbers without leading zeros, for example 1.4.0 or 1.4.0-rc.1',
+    });
+  }
+  return version;
+}
+
+function parseChecked<T extends z.ZodType>(source: SourceText, schema: T): z.output<T> {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(source.text, {lineCounter, uniqueKeys: true, strict: true, version: '1.2'});
+  const problem = document.errors[0];
+  if (problem !== undefined)
+    throw new DefinitionError('bad-yaml', `${source.path}: ${problem.message.trim()}`);
+  const result = schema.safeParse(document.toJS({maxAliasCount: 0}));
+  if (result.success) return result.data;
+  const first = result.error.issues[0];
+  const node = first === undefined ? undefined : document.getIn(first.path, true);
+  const range = (node as {range?: [number, number, number]} | undefined)?.range;
+  const line = range === undefined ? '' : `:${lineCounter.linePos(range[0]).line}`;
+  throw new DefinitionError('bad-definition', `${source.path}${line}: ${describeIssues(result.error)}`, {
+    hint: 'docs/customise.md lists the keys and what they may hold',
+  });
+}

@@ -1,0 +1,178 @@
+/** A build from beginning to end: definition, lock, steps, release. */
+import {mkdir, readFile} from 'node:fs/promises';
+import {freemem} from 'node:os';
+import {dirname, join, relative} from 'node:path';
+import type {SectorSize} from '../formats/gpt/types.ts';
+import {type HttpClient, createHttpClient} from '../platform/http.ts';
+import type {Log} from '../platform/log.ts';
+import {fingerprintProgram} from './bundle.ts';
+import {type Definition, applySite, checkVersion, parseDefinition, parseSite} from './definition.ts';
+import {type Step, runSteps} from './engine.ts';
+import {MAX_LOCK_BYTES, type PackageLock, parseLock, requireSameRequest} from './lock.ts';
+import {findMirror, type Mirror} from './mirror.ts';
+import type {PackageCache} from './packages.ts';
+import {type MadeRelease, makeRelease} from './release.ts';
+import {requestOf, resolvePackages} from './resolve.ts';
+import {selectorStep, ukiStep} from './steps/boot.ts';
+import type {StepContext} from './steps/context.ts';
+import {initrdStep} from './steps/initrd.ts';
+import {kernelStep} from './steps/kernel.ts';
+import {TREE_FILE, osTreeStep, toolsTreeStep} from './steps/trees.ts';
+import {usrStep} from './steps/usr.ts';
+import {createToolbox, mountScratch} from './toolbox.ts';
+import type {OverlaySource} from './tree/overlay.ts';
+import {readUserLines} from './tree/users.ts';
+
+export interface BuildOptions {
+  rootDir: string;
+  outDir: string;
+  cacheDir: string;
+  /** The site's file; its overlay is the folder beside it of the same name without ending. */
+  site?: string | undefined;
+  lockFile?: string | undefined;
+  version?: string | undefined;
+  channel?: string | undefined;
+  mirror?: string | undefined;
+  securityMirror?: string | undefined;
+  sectorSize: SectorSize;
+  log: Log;
+  signal: AbortSignal;
+}
+
+/** Has to be called inside a namespace of its own; see platform/namespace.ts. */
+export async function build(options: BuildOptions): Promise<MadeRelease> {
+  const {rootDir, cacheDir, outDir, log, signal} = options;
+  const definition = await readDefinition(options);
+  const overlays = overlaysOf(options);
+  await mkdir(outDir, {recursive: true});
+  const scratchDir = join(cacheDir, 'scratch');
+  await mountScratch(scratchDir, freemem());
+
+  let http: Promise<HttpClient> | undefined;
+  let mirror: Promise<Mirror> | undefined;
+  const getMirror = (): Promise<Mirror> => (mirror ??= findMirror(options));
+  const getHttp = (): Promise<HttpClient> =>
+    (http ??= getMirror().then(({proxy}) => createHttpClient({proxy})));
+  try {
+    const lock = await readOrMakeLock(definition, options, {scratchDir, getMirror, getHttp});
+    const packages: PackageCache = {
+      directory: join(cacheDir, 'packages'),
+      mirror: getMirror,
+      http: getHttp,
+      log,
+      signal,
+    };
+    let toolsArchive = (): Promise<string> => Promise.reject(new Error('the tools tree is not there yet'));
+    const toolbox = createToolbox(() => toolsArchive(), {
+      scratchDir,
+      shared: [cacheDir, scratchDir, rootDir, outDir],
+      signal,
+    });
+    const context: StepContext = {
+      definition,
+      lock,
+      packages,
+      toolbox,
+      overlays,
+      rootDir,
+      scratchDir,
+      signal,
+      warn: (text) => log.warn(text),
+    };
+    const tools = toolsTreeStep(context);
+    const steps = [
+      tools,
+      osTreeStep(context, await readUserLines(overlays)),
+      kernelStep(context),
+      usrStep(context),
+      initrdStep(context),
+      selectorStep(context),
+      ukiStep(context),
+    ];
+    const results = runSteps(await withProgramInputs(steps, rootDir), {
+      cacheDir,
+      log,
+      signal,
+      onResult: (name, {directory}) => {
+        if (name === tools.name) toolsArchive = () => Promise.resolve(join(directory, TREE_FILE));
+      },
+    });
+    const program = await fingerprintProgram(join(rootDir, 'build/release.ts'), rootDir);
+    return await makeRelease({
+      context,
+      results: await results,
+      outDir,
+      sectorSize: options.sectorSize,
+      program,
+      log,
+    });
+  } finally {
+    await (await http)?.close();
+  }
+}
+
+/** The definition with the site's file and the command line laid over it. */
+export async function readDefinition(
+  options: Pick<BuildOptions, 'rootDir' | 'site' | 'version' | 'channel'>,
+): Promise<Definition> {
+  const path = join(options.rootDir, 'build/os.yaml');
+  let definition = parseDefinition({path: 'build/os.yaml', text: await readFile(path, 'utf8')});
+  if (options.site !== undefined) {
+    const text = await readFile(options.site, 'utf8');
+    definition = applySite(definition, parseSite({path: options.site, text}), options.site);
+  }
+  return {
+    ...definition,
+    version: options.version === undefined ? definition.version : checkVersion(options.version, '--version'),
+    channel: options.channel ?? definition.channel,
+  };
+}
+
+function overlaysOf({rootDir, site}: BuildOptions): OverlaySource[] {
+  const own = {label: 'overlays/os', directory: join(rootDir, 'overlays/os')};
+  if (site === undefined) return [own];
+  const directory = join(dirname(site), site.replace(/^.*\//, '').replace(/\.[^.]+$/, ''));
+  return [own, {label: relative(process.cwd(), directory), directory}];
+}
+
+async function readOrMakeLock(
+  definition: Definition,
+  {lockFile, cacheDir, log, signal}: BuildOptions,
+  world: {scratchDir: string; getMirror: () => Promise<Mirror>; getHttp: () => Promise<HttpClient>},
+): Promise<PackageLock> {
+  if (lockFile === undefined) {
+    const http = await world.getHttp();
+    return resolvePackages(definition, await world.getMirror(), {
+      cacheDir,
+      scratchDir: world.scratchDir,
+      http,
+      log,
+      signal,
+    });
+  }
+  const bytes = await readFile(lockFile);
+  const lock = parseLock(bytes.subarray(0, MAX_LOCK_BYTES).toString('utf8'), lockFile);
+  requireSameRequest(lock, requestOf(definition), lockFile);
+  return lock;
+}
+
+/** Which file holds the code of a step; the code itself is one of the step's inputs. */
+const STEP_SOURCES: Readonly<Record<string, string>> = {
+  'tools-tree': 'build/bootstrap.ts',
+  'os-tree': 'build/bootstrap.ts',
+  kernel: 'build/steps/kernel.ts',
+  usr: 'build/steps/usr.ts',
+  initrd: 'build/steps/initrd.ts',
+  selector: 'image/selector/build.ts',
+  uki: 'build/steps/boot.ts',
+};
+
+async function withProgramInputs(steps: readonly Step[], rootDir: string): Promise<Step[]> {
+  return Promise.all(
+    steps.map(async (step) => {
+      const source = STEP_SOURCES[step.name] ?? '';
+      const program = await fingerprintProgram(join(rootDir, source), rootDir);
+      return {...step, inputs: async () => ({...(await step.inputs()), [`program ${source}`]: program})};
+    }),
+  );
+}

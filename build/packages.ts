@@ -1,0 +1,127 @@
+/**
+ * The package cache: .deb files under the SHA-256 of their content, shared by all builds of this user. A file is in
+ * it only after its hash was checked.
+ */
+import {mkdir, readFile, symlink, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {CodedError} from '../formats/errors.ts';
+import {exec} from '../platform/exec.ts';
+import {pathExists, sha256File, writeFileAtomic} from '../platform/files.ts';
+import type {HttpClient} from '../platform/http.ts';
+import type {Log} from '../platform/log.ts';
+import type {LockedPackage} from './lock.ts';
+import type {Mirror} from './mirror.ts';
+
+export class PackageError extends CodedError<'package-gone' | 'package-damaged'> {}
+
+const PARALLEL_DOWNLOADS = 8;
+const PARALLEL_READERS = 4;
+
+export interface PackageCache {
+  directory: string;
+  /** Undefined when a build from a lock finds every package in the cache and needs no mirror. */
+  mirror: () => Promise<Mirror>;
+  http: () => Promise<HttpClient>;
+  log: Log;
+  signal: AbortSignal;
+}
+
+export function packagePath(cache: {directory: string}, entry: LockedPackage): string {
+  return join(cache.directory, `${entry.sha256}.deb`);
+}
+
+/** Fetches what is missing. Throws PackageError naming a package that the mirror no longer has. */
+export async function fetchPackages(cache: PackageCache, packages: readonly LockedPackage[]): Promise<void> {
+  await mkdir(cache.directory, {recursive: true});
+  const present = await Promise.all(packages.map((entry) => pathExists(packagePath(cache, entry))));
+  const missing = packages.filter((_, index) => present[index] !== true);
+  if (missing.length === 0) return;
+  const total = missing.reduce((sum, entry) => sum + entry.bytes, 0);
+  const mirror = await cache.mirror();
+  const http = await cache.http();
+  await cache.log.step(`Fetching ${missing.length} packages`, async (progress) => {
+    let done = 0;
+    progress.update(0, total);
+    await inParallel(PARALLEL_DOWNLOADS, missing, async (entry) => {
+      const url = new URL(entry.filename, entry.archive === 'security' ? mirror.security : mirror.main).href;
+      try {
+        await http.download(url, packagePath(cache, entry), entry, {
+          signal: cache.signal,
+          onBytes: (count) => progress.update((done += count), total),
+        });
+      } catch (error) {
+        cache.signal.throwIfAborted();
+        throw new PackageError(
+          'package-gone',
+          `cannot fetch ${entry.name} ${entry.version}: ${(error as Error).message}`,
+          {
+            cause: error,
+            hint: 'a mirror keeps only current versions; name one that keeps old ones with --mirror, or build without --lock',
+          },
+        );
+      }
+    });
+  });
+}
+
+/**
+ * A repository on disk that holds exactly these packages, so that apt has nothing else to choose from. Each file's
+ * hash is checked again on the way: what a cache held yesterday proves nothing about today.
+ */
+export async function makeLocalRepository(
+  cache: PackageCache,
+  packages: readonly LockedPackage[],
+  directory: string,
+  suite: string,
+): Promise<void> {
+  const index = join(directory, 'dists', suite, 'main', 'binary-amd64');
+  await mkdir(index, {recursive: true});
+  await mkdir(join(directory, 'pool'), {recursive: true});
+  const stanzas = new Map<string, string>();
+  await inParallel(PARALLEL_READERS, packages, async (entry) => {
+    const file = packagePath(cache, entry);
+    const sha256 = await sha256File(file, cache.signal);
+    if (sha256 !== entry.sha256) {
+      throw new PackageError(
+        'package-damaged',
+        `${file} (${entry.name} ${entry.version}) has SHA-256 ${sha256}`,
+        {
+          hint: 'delete that file and build again',
+        },
+      );
+    }
+    await symlink(file, join(directory, 'pool', `${entry.sha256}.deb`));
+    stanzas.set(entry.name, await controlStanza(file, entry));
+  });
+  const ordered = [...stanzas].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, stanza]) => stanza);
+  await writeFile(join(index, 'Packages'), ordered.join('\n'));
+  await writeFile(
+    join(directory, 'dists', suite, 'Release'),
+    `Origin: Debian\nSuite: ${suite}\nCodename: ${suite}\nArchitectures: amd64\nComponents: main\n`,
+  );
+}
+
+/** The control file's fields plus where the package lies; kept beside the package, because asking dpkg takes 5 ms each. */
+async function controlStanza(file: string, entry: LockedPackage): Promise<string> {
+  const kept = `${file}.control`;
+  let control: string;
+  if (await pathExists(kept)) control = await readFile(kept, 'utf8');
+  else {
+    control = (await exec(['dpkg-deb', '--field', file])).stdout;
+    await writeFileAtomic(kept, control);
+  }
+  return `${control.trimEnd()}\nFilename: pool/${entry.sha256}.deb\nSize: ${entry.bytes}\nSHA256: ${entry.sha256}\n`;
+}
+
+async function inParallel<T>(
+  width: number,
+  items: readonly T[],
+  run: (item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  await Promise.all(
+    Array.from({length: width}, async () => {
+      for (const item of queue) await run(item);
+    }),
+  );
+}

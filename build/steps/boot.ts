@@ -1,0 +1,74 @@
+/** What the firmware starts: the selector, and the UKI that it picks. */
+import {mkdir, readFile, rm} from 'node:fs/promises';
+import {join} from 'node:path';
+import {fingerprintTree} from '../../platform/files.ts';
+import {kernelCommandLine} from '../../image/command-line.ts';
+import {selectorCommands} from '../../image/selector/build.ts';
+import type {Step} from '../engine.ts';
+import type {StepContext} from './context.ts';
+import {INITRD_FILE} from './initrd.ts';
+import {KERNEL_FILE, KERNEL_RELEASE_FILE} from './kernel.ts';
+import {OS_RELEASE_FILE, USR_FACTS_FILE, type UsrFacts} from './usr.ts';
+
+export const SELECTOR_FILE = 'selector.efi';
+export const UKI_FILE = 'usr.efi';
+
+/** Where Debian's package systemd-boot-efi keeps the stub, in the tools tree. */
+const STUB = '/usr/lib/systemd/boot/efi/linuxx64.efi.stub';
+
+export function selectorStep({rootDir, lock, toolbox, scratchDir}: StepContext): Step {
+  const source = join(rootDir, 'image/selector');
+  return {
+    name: 'selector',
+    title: 'Compiling the selector',
+    needs: ['tools-tree'],
+    async inputs() {
+      const prints = Object.entries(await fingerprintTree(source)).filter(([path]) =>
+        /^[^/]+\.(c|h)$/.test(path),
+      );
+      return Object.fromEntries(prints.map(([path, print]) => [`image/selector/${path}`, print]));
+    },
+    async run(out) {
+      const work = join(scratchDir, 'selector');
+      await mkdir(work);
+      const {commands, output} = selectorCommands(source, work);
+      const env = {SOURCE_DATE_EPOCH: String(lock.sourceDate)};
+      for (const argv of commands) await toolbox.run(argv, {env});
+      await toolbox.run(['cp', output, join(out, SELECTOR_FILE)]);
+      await rm(work, {recursive: true});
+    },
+  };
+}
+
+export function ukiStep({definition, lock, toolbox}: StepContext): Step {
+  return {
+    name: 'uki',
+    title: 'Making the UKI',
+    needs: ['tools-tree', 'usr', 'kernel', 'initrd'],
+    inputs: () =>
+      Promise.resolve({
+        'kernel.arguments': JSON.stringify(definition.kernel.arguments),
+        'source date': String(lock.sourceDate),
+      }),
+    async run(out, _progress, needed) {
+      const directory = (name: string): string => needed.get(name)?.directory ?? '';
+      const facts = JSON.parse(await readFile(join(directory('usr'), USR_FACTS_FILE), 'utf8')) as UsrFacts;
+      const release = (await readFile(join(directory('kernel'), KERNEL_RELEASE_FILE), 'utf8')).trim();
+      const commandLine = kernelCommandLine(definition.kernel.arguments, facts);
+      await toolbox.run(
+        [
+          'ukify',
+          'build',
+          `--stub=${STUB}`,
+          `--linux=${join(directory('kernel'), KERNEL_FILE)}`,
+          `--initrd=${join(directory('initrd'), INITRD_FILE)}`,
+          `--os-release=@${join(directory('usr'), OS_RELEASE_FILE)}`,
+          `--uname=${release}`,
+          `--cmdline=${commandLine}`,
+          `--output=${join(out, UKI_FILE)}`,
+        ],
+        {env: {SOURCE_DATE_EPOCH: String(lock.sourceDate)}},
+      );
+    },
+  };
+}

@@ -1,0 +1,128 @@
+/**
+ * /usr: the tree of packages, pruned, overlaid and finished, as one erofs image with its verity tree behind it.
+ *
+ * erofs is fed a sorted tar rather than a directory: the order in which a file system lists a directory would
+ * otherwise decide where files lie in the image.
+ */
+import {createHash} from 'node:crypto';
+import {mkdir, rm, writeFile} from 'node:fs/promises';
+import {join} from 'node:path';
+import {guidFromHex} from '../../formats/guid.ts';
+import type {Progress} from '../../platform/log.ts';
+import {appendVerity} from '../../image/verity.ts';
+import type {Step} from '../engine.ts';
+import {osReleaseOf} from '../identity.ts';
+import {fetchPackages, packagePath} from '../packages.ts';
+import {encodeSbom} from '../sbom.ts';
+import {archiveTree, unpackArchive} from '../tree/archive.ts';
+import {dropPackages, dropPaths} from '../tree/drop.ts';
+import {describeState, findOrphanScripts, finishTree, moveEtc} from '../tree/finish.ts';
+import {applyOverlay, overlayInputs} from '../tree/overlay.ts';
+import {makeAccounts} from '../tree/users.ts';
+import type {StepContext} from './context.ts';
+import {MODULES_FILE} from './kernel.ts';
+import {TREE_FILE, digestPackages} from './trees.ts';
+
+/** erofs and verity tree, as it lies in a USR partition. */
+export const USR_FILE = 'usr.img';
+/** JSON: UsrFacts. */
+export const USR_FACTS_FILE = 'usr.json';
+export const OS_RELEASE_FILE = 'os-release';
+export const SBOM_FILE = 'sbom.spdx.json';
+
+/** What the following steps need to know of the image. */
+export interface UsrFacts {
+  rootHash: string;
+  /** Bytes of the file system; the verity superblock follows there. */
+  hashOffset: number;
+  bytes: number;
+}
+
+export function usrStep(context: StepContext): Step {
+  const {definition, lock, overlays, packages, toolbox, scratchDir, warn} = context;
+  return {
+    name: 'usr',
+    title: 'Making /usr',
+    needs: ['tools-tree', 'os-tree', 'kernel'],
+    async inputs() {
+      const {name, id, version, channel, home, packages: lists, paths, enable, disable} = definition;
+      return {
+        ...(await overlayInputs(overlays)),
+        'name, version and channel': JSON.stringify([name, id, version, channel, home]),
+        'packages.drop and packages.unpack': JSON.stringify([lists.drop, lists.unpack]),
+        'paths.drop': JSON.stringify(paths.drop),
+        'enabled and disabled units': JSON.stringify([enable, disable]),
+        'unpacked packages in the lock': digestPackages(lock.unpack),
+        'source date': String(lock.sourceDate),
+      };
+    },
+    async run(out, progress, needed) {
+      const tree = join(scratchDir, 'usr');
+      await mkdir(tree);
+      progress.note('unpacking the packages');
+      await unpackArchive(join(needed.get('os-tree')?.directory ?? '', TREE_FILE), tree, toolbox);
+      await fetchPackages(packages, lock.unpack);
+      for (const entry of lock.unpack)
+        await toolbox.run(['dpkg-deb', '--extract', packagePath(packages, entry), tree]);
+
+      progress.note('pruning');
+      await dropPackages(tree, definition.packages.drop);
+      progress.note('overlays and accounts');
+      for (const overlay of overlays) await applyOverlay(overlay, tree);
+      await makeAccounts(tree, overlays, toolbox, lock.sourceDate);
+      progress.note('finishing');
+      const osRelease = osReleaseOf(definition, lock, await this.inputs());
+      await finishTree({tree, definition, osRelease, sourceDate: lock.sourceDate, toolbox});
+      for (const pattern of await dropPaths(tree, definition.paths.drop))
+        warn(`paths.drop: nothing matches ${pattern}`);
+      await describeState(tree, toolbox);
+      for (const script of await findOrphanScripts(tree)) warn(`no interpreter for ${script}`);
+      await moveEtc(tree, lock.sourceDate);
+      await unpackArchive(join(needed.get('kernel')?.directory ?? '', MODULES_FILE), tree, toolbox, [
+        './usr',
+      ]);
+
+      const sbom = encodeSbom(definition, lock);
+      await writeFile(join(tree, 'usr/share/caisson', SBOM_FILE), sbom);
+      await writeFile(join(out, SBOM_FILE), sbom);
+      await toolbox.run(['cp', join(tree, 'usr/lib/os-release'), join(out, OS_RELEASE_FILE)]);
+
+      progress.note('writing erofs');
+      const facts = await makeImage(context, tree, join(out, USR_FILE), progress);
+      await writeFile(join(out, USR_FACTS_FILE), JSON.stringify(facts));
+      await rm(tree, {recursive: true});
+    },
+  };
+}
+
+async function makeImage(
+  {lock, toolbox, scratchDir}: StepContext,
+  tree: string,
+  image: string,
+  progress: Progress,
+): Promise<UsrFacts> {
+  const {sourceDate} = lock;
+  const archive = join(scratchDir, 'usr.tar');
+  await archiveTree({tree: join(tree, 'usr'), out: archive, sourceDate, toolbox});
+  const uuid = guidFromHex(
+    createHash('sha256').update(`caisson /usr ${sourceDate}`).digest('hex').slice(0, 32),
+  );
+  await toolbox.run([
+    'mkfs.erofs',
+    '--quiet',
+    '-b4096',
+    '-x-1',
+    `-T${sourceDate}`,
+    '-U',
+    uuid,
+    '--tar=f',
+    image,
+    archive,
+  ]);
+  await rm(archive);
+  progress.note('hashing for verity');
+  return appendVerity(image, {
+    salt: createHash('sha256').update(`caisson verity salt ${uuid}`).digest(),
+    uuid,
+  });
+}

@@ -1,0 +1,73 @@
+/** Takes out of a tree what only served to configure it, and what a host has no use for. */
+import {lstat, readFile, readdir, rm, rmdir} from 'node:fs/promises';
+import {join} from 'node:path';
+import {CodedError} from '../../formats/errors.ts';
+import {compilePatterns} from '../../formats/glob.ts';
+import {pathExists, walkTree} from '../../platform/files.ts';
+
+export class DropError extends CodedError<'no-such-package'> {}
+
+const DPKG_INFO = 'var/lib/dpkg/info';
+
+/**
+ * Removes every file that belongs to one of the packages and to no other. Throws DropError for a package that is not
+ * installed: a stale list hides mistakes.
+ */
+export async function dropPackages(tree: string, packages: readonly string[]): Promise<void> {
+  const info = join(tree, DPKG_INFO);
+  const lists = (await readdir(info)).filter((name) => name.endsWith('.list'));
+  const owners = new Map<string, Set<string>>();
+  const installed = new Set<string>();
+  for (const list of lists) {
+    const name = list.slice(0, -'.list'.length).replace(/:.*$/, '');
+    installed.add(name);
+    for (const line of (await readFile(join(info, list), 'utf8')).split('\n')) {
+      const path = canonicalPath(line);
+      if (path === '') continue;
+      const set = owners.get(path) ?? new Set();
+      owners.set(path, set.add(name));
+    }
+  }
+  const unknown = packages.filter((name) => !installed.has(name));
+  if (unknown.length > 0) {
+    throw new DropError(
+      'no-such-package',
+      `packages.drop names ${unknown.join(', ')}, which no package brings in`,
+      {
+        hint: 'take the name out of packages.drop',
+      },
+    );
+  }
+  const dropped = new Set(packages);
+  const paths = [...owners]
+    .filter(([, names]) => [...names].every((name) => dropped.has(name)))
+    .map(([path]) => path);
+  await removePaths(tree, paths);
+}
+
+/** Removes what the patterns cover. Returns the patterns that covered nothing. */
+export async function dropPaths(tree: string, patterns: readonly string[]): Promise<string[]> {
+  const set = compilePatterns(patterns);
+  const covered = (await walkTree(tree)).map(({path}) => path).filter((path) => set.covers(path));
+  for (const path of covered) await rm(join(tree, path), {recursive: true, force: true});
+  return set.unused();
+}
+
+/** Files and links first, then the directories that became empty, deepest first. */
+async function removePaths(tree: string, paths: readonly string[]): Promise<void> {
+  const directories: string[] = [];
+  for (const path of paths) {
+    const found = await lstat(join(tree, path)).catch(() => undefined);
+    if (found?.isDirectory() === true) directories.push(path);
+    else if (found !== undefined) await rm(join(tree, path));
+  }
+  for (const path of directories.sort().reverse()) {
+    if (await pathExists(join(tree, path))) await rmdir(join(tree, path)).catch(() => undefined);
+  }
+}
+
+/** dpkg's lists still name /bin and /lib, which are links into /usr. */
+function canonicalPath(line: string): string {
+  const path = line.replace(/^\/\.?/, '').replace(/\/$/, '');
+  return /^(bin|sbin|lib|lib64)(\/|$)/.test(path) ? `usr/${path}` : path;
+}

@@ -1,0 +1,29 @@
+/** The caisson command: reads the arguments, calls one sub-command, prints, and exits. */
+import yargs from 'yargs';
+import {CodedError} from '../formats/errors.ts';
+import {buildCommand} from './build.ts';
+import {reportError} from './report.ts';
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => interrupted.abort(new InterruptedError('interrupted', `stopped by ${signal}`)));
+}
+
+class InterruptedError extends CodedError<'interrupted'> {}
+
+const parser = yargs(process.argv.slice(2))
+  .scriptName('caisson')
+  .usage('$0 COMMAND\n\nTurns Debian packages into a minimal, image-based container-host OS.')
+  .command(buildCommand(interrupted.signal))
+  .demandCommand(1, 'Name a command.')
+  .strict()
+  .fail(false)
+  .help()
+  .version(false)
+  .wrap(Math.min(110, process.stdout.columns || 110));
+
+try {
+  await parser.parseAsync();
+} catch (error) {
+  process.exitCode = reportError(error, (text) => process.stderr.write(text));
+}

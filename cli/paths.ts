@@ -1,0 +1,12 @@
+/** Where things are, unless the command line says otherwise. */
+import {homedir} from 'node:os';
+import {dirname, join} from 'node:path';
+import {fileURLToPath} from 'node:url';
+
+export const ROOT_DIR = dirname(dirname(fileURLToPath(import.meta.url)));
+export const DEFAULT_OUT_DIR = join(ROOT_DIR, 'out');
+
+/** Packages and the results of build steps, shared by all checkouts of this user. */
+export function defaultCacheDir(env: NodeJS.ProcessEnv): string {
+  return env['CAISSON_CACHE'] ?? join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'caisson');
+}

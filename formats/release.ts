@@ -1,0 +1,62 @@
+/** release.json: what one build made; the one file that tools read to find the others. */
+import {CodedError} from './errors.ts';
+import {describeIssues, z} from './schema.ts';
+
+export class ReleaseError extends CodedError<'bad-release'> {}
+
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+const releaseSchema = z.strictObject({
+  format: z.literal('caisson-release-1'),
+  id: z.string(),
+  name: z.string(),
+  version: z.string(),
+  channel: z.string(),
+  buildId: z.string(),
+  architecture: z.literal('x86-64'),
+  /** Seconds since 1970; also the release's place in time for downgrade checks. */
+  sourceDate: z.int(),
+  kernelRelease: z.string(),
+  usr: z.strictObject({rootHash: hash, partitionGuid: z.string(), hashOffset: z.int(), bytes: z.int()}),
+  sectorSize: z.union([z.literal(512), z.literal(4096)]),
+  /** Bytes, and what was allowed. */
+  sizes: z.record(z.string(), z.strictObject({bytes: z.int(), budget: z.int()})),
+  packages: z.int(),
+  /** Hash over everything that shaped the files, so that an unchanged build can tell. */
+  buildKey: hash,
+  files: z.record(
+    z.string().regex(/^[\w.-]+$/),
+    z.strictObject({role: z.string(), bytes: z.int(), sha256: hash}),
+  ),
+});
+
+export type Release = z.infer<typeof releaseSchema>;
+export type ReleaseFile = Release['files'][string];
+
+export const RELEASE_FILE = 'release.json';
+/** A release names some dozen files. */
+export const MAX_RELEASE_BYTES = 1 << 20;
+
+export function parseRelease(text: string, path: string): Release {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ReleaseError('bad-release', `${path} is not JSON: ${(error as Error).message}`, {cause: error});
+  }
+  const result = releaseSchema.safeParse(value);
+  if (!result.success)
+    throw new ReleaseError('bad-release', `${path} is not a release: ${describeIssues(result.error)}`);
+  return result.data;
+}
+
+export function formatRelease(release: Release): string {
+  return `${JSON.stringify(release, undefined, 2)}\n`;
+}
+
+/** The file name of a role, for example `disk`. Throws ReleaseError when the release has no such file. */
+export function fileOfRole(release: Release, role: string): string {
+  const found = Object.entries(release.files).find(([, file]) => file.role === role);
+  if (found === undefined) throw new ReleaseError('bad-release', `release ${release.version} has no ${role}`);
+  return found[0];
+}
