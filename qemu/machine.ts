@@ -7,6 +7,7 @@
  * - The runtime folder is gone once the machine has ended; what shall stay (disks, variables, logs) lies elsewhere.
  */
 import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {start} from '../platform/exec.ts';
 import {detectAcceleration} from './acceleration.ts';
 import {qemuArguments} from './arguments.ts';
@@ -22,6 +23,7 @@ import {parseForwards} from './user-network.ts';
 
 /** QEMU listens within milliseconds; this is for a host that swaps or runs many machines. */
 const QMP_DEADLINE_MS = 30_000;
+const LAST_WORDS_MS = 5_000;
 
 export interface MachineOptions extends Omit<
   MachineSpec,
@@ -161,7 +163,7 @@ async function launch(spec: MachineSpec, options: MachineOptions, folder: Runtim
   const gone = new AbortController();
   const ended = child.ended.then(async ({exitCode, signal, stderr}) => {
     options.signal?.removeEventListener('abort', kill);
-    gone.abort(new QemuError('exited', `QEMU ended before it could be used: ${stderr.trim()}`));
+    gone.abort(new QemuError('exited', 'QEMU ended before it could be used'));
     await folder.remove();
     return {exitCode, signal, stderr};
   });
@@ -181,9 +183,13 @@ async function launch(spec: MachineSpec, options: MachineOptions, folder: Runtim
     const hostPorts = new Map(forwards.map(({hostPort, guestPort}) => [guestPort, hostPort]));
     return new Machine({spec, console, qmp, folder: folder.path, ended, kill, hostPorts});
   } catch (error) {
+    const hasEnded = error instanceof QemuError && error.code === 'exited';
+    // It closes its sockets before it ends, and says why on standard error.
+    if (hasEnded) await Promise.race([ended, sleep(LAST_WORDS_MS, undefined, {ref: false})]);
     kill();
-    await ended;
+    const {stderr} = await ended;
     options.signal?.throwIfAborted();
-    throw error;
+    if (!hasEnded) throw error;
+    throw new QemuError('exited', `QEMU did not start ${spec.name}: ${stderr.trim()}`, {cause: error});
   }
 }

@@ -1,0 +1,151 @@
+/** Real machines without an operating system (packages qemu-system-x86, qemu-utils, ovmf): firmware is enough. */
+import assert from 'node:assert/strict';
+import {once} from 'node:events';
+import {mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {after, before, describe, it} from 'node:test';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {pathExists} from '../../platform/files.ts';
+import {start} from '../../platform/exec.ts';
+import {detectAcceleration, probeAccelerator} from '../../qemu/acceleration.ts';
+import {QemuError, type QemuErrorCode} from '../../qemu/errors.ts';
+import {type Machine, type MachineOptions, startMachine} from '../../qemu/machine.ts';
+import {createSshKey} from '../../qemu/ssh.ts';
+import {skipWithout} from '../support/tool.ts';
+
+/** Emulated firmware takes 4 s on an idle host. */
+const SOON = {deadlineMs: 60_000};
+const OPTIONS = {name: 'firmware', memoryMiB: 128, cpus: 1, disks: [], networks: []} satisfies MachineOptions;
+
+const skip =
+  (await skipWithout(['qemu-system-x86_64'], 'qemu-system-x86')) ||
+  (await skipWithout(['qemu-img'], 'qemu-utils'));
+
+describe('a machine in QEMU', {skip}, () => {
+  let folder: string;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'qemu-test-'));
+  });
+  after(() => rm(folder, {recursive: true}));
+
+  it('can be emulated, and says in short time whether KVM works', async () => {
+    assert.equal(await probeAccelerator('tcg'), undefined);
+    const startedAt = performance.now();
+    const acceleration = await detectAcceleration();
+    assert.ok(performance.now() - startedAt < 3_000);
+    if (acceleration.accelerator === 'tcg') assert.notEqual(acceleration.reason, '');
+    assert.equal(detectAcceleration(), detectAcceleration());
+  });
+
+  it('starts its firmware, answers, is reset, and dies when its power is cut', async () => {
+    const consoleLog = join(folder, 'console.log');
+    await withMachine({...OPTIONS, consoleLog}, async (machine) => {
+      const first = await machine.console.waitFor(/BdsDxe: .*/, SOON);
+      assert.deepEqual(await machine.qmp.execute('query-status'), {
+        status: 'running',
+        running: true,
+        singlestep: false,
+      });
+      await assert.rejects(machine.qmp.execute('frob'), hasCode('qmp-refused'));
+      await assert.rejects(machine.waitForExit({deadlineMs: 10}), hasCode('timed-out'));
+      await machine.reset();
+      await machine.console.waitFor(/BdsDxe: .*/, {...SOON, after: first.end});
+      assert.equal((await machine.kill()).signal, 'SIGKILL');
+      assert.equal(await pathExists(machine.folder), false);
+      assert.match(await readFile(consoleLog, 'utf8'), /BdsDxe[^]*BdsDxe/);
+      await assert.rejects(machine.qmp.execute('query-status'), hasCode('exited'));
+    });
+  });
+
+  it('keeps firmware variables where it is told to', async () => {
+    const varsFile = join(folder, 'vars.fd');
+    await withMachine({...OPTIONS, varsFile, paused: true}, (machine) => machine.kill());
+    assert.equal(await pathExists(varsFile), true);
+  });
+
+  it('finds a free port for each forward', async () => {
+    const forwards = [
+      {hostPort: 0, guestPort: 22},
+      {hostPort: 0, guestPort: 80},
+    ];
+    const options = {...OPTIONS, paused: true, networks: [{kind: 'user', forwards}]} satisfies MachineOptions;
+    await withMachine(options, async (machine) => {
+      const ports = [machine.hostPort(22), machine.hostPort(80)];
+      assert.ok(ports.every((port) => port > 1023) && ports[0] !== ports[1]);
+      assert.throws(() => machine.hostPort(443), hasCode('bad-spec'));
+      const {identityFile} = await createSshKey(folder);
+      const ssh = machine.ssh('core', identityFile);
+      await assert.rejects(ssh.waitUntilUp({deadlineMs: 1_000}), hasCode('timed-out'));
+    });
+  });
+
+  it("passes QEMU's own words on when it does not start", async () => {
+    const disk = {path: join(folder, 'missing.raw'), format: 'raw'} as const;
+    await assert.rejects(startMachine({...OPTIONS, disks: [disk]}), (error) => {
+      assert.ok(error instanceof QemuError);
+      assert.equal(error.code, 'exited');
+      assert.match(error.message, /missing\.raw.*No such file/);
+      return true;
+    });
+  });
+
+  it('loses its power when the signal says so', async () => {
+    const power = new AbortController();
+    const machine = await startMachine({...OPTIONS, signal: power.signal});
+    power.abort();
+    assert.equal((await machine.ended).signal, 'SIGKILL');
+    assert.equal(await pathExists(machine.folder), false);
+    await assert.rejects(startMachine({...OPTIONS, signal: power.signal}), {name: 'AbortError'});
+  });
+
+  it('does not outlive a process that was killed', async () => {
+    const script = join(folder, 'owner.mts');
+    const module = join(import.meta.dirname, '../../qemu/machine.ts');
+    await writeFile(
+      script,
+      `import {startMachine} from ${JSON.stringify(module)};
+       const machine = await startMachine(${JSON.stringify({...OPTIONS, paused: true})});
+       console.log(machine.folder);`,
+    );
+    const owner = start(['node', ...process.execArgv, script]);
+    const [output] = (await once(owner.stdout, 'data')) as [Buffer];
+    const runtimeFolder = output.toString().trim();
+    assert.equal((await qemuProcesses(runtimeFolder)).length, 1);
+    owner.kill('SIGKILL');
+    await owner.ended;
+    for (let tries = 0; (await qemuProcesses(runtimeFolder)).length > 0; tries += 1) {
+      assert.ok(tries < 100, 'QEMU still runs 5 s after its owner was killed');
+      await sleep(50);
+    }
+    await rm(runtimeFolder, {recursive: true});
+  });
+});
+
+async function withMachine(
+  options: MachineOptions,
+  use: (machine: Machine) => Promise<unknown>,
+): Promise<void> {
+  const machine = await startMachine(options);
+  try {
+    await use(machine);
+  } finally {
+    await machine.kill();
+  }
+}
+
+function hasCode(code: QemuErrorCode): (error: unknown) => boolean {
+  return (error) => error instanceof QemuError && error.code === code;
+}
+
+/** The running processes that have this path among their arguments. */
+async function qemuProcesses(path: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    // A process may end while we look.
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+    if (commandLine.includes(path)) found.push(pid);
+  }
+  return found;
+}
