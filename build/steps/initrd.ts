@@ -71,7 +71,7 @@ export function initrdStep(context: StepContext): Step {
         for (const {path, kind} of await walkTree(root))
           if (kind !== 'directory') entries.set(path, await readEntry(root, path));
       }
-      const marker = Buffer.from(`NAME="${definition.name} (initrd)"\nID=${definition.id}\n`);
+      const marker = Buffer.from(`NAME="${definition.name} (initrd)"\nID=${definition.id}\nDEFAULT_HOSTNAME=${definition.id}\n`);
       entries.set('etc/initrd-release', {
         path: 'etc/initrd-release',
         kind: 'file',
@@ -123,6 +123,7 @@ async function makeModuleTree(
     dep: await read('modules.dep'),
     builtin: await read('modules.builtin'),
     softdep: await read('modules.softdep'),
+    alias: await read('modules.alias'),
   });
   const root = join(context.scratchDir, 'initrd-modules');
   const target = join(root, 'usr/lib/modules', release);
