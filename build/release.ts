@@ -144,19 +144,18 @@ async function fillRelease(
   });
   roles['disk.raw'] = 'disk';
   progress.note('qcow2 and checksums');
-  roles['disk.qcow2'] = 'disk-qcow2';
-  await toolbox.run(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', disk, join(out, 'disk.qcow2')]);
+  const qcow2 = 'disk.qcow2';
+  const converting = toolbox.run(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', disk, join(out, qcow2)]);
+  const files: Release['files'] = {};
+  const addFile = async (name: string, role: string): Promise<void> => {
+    const path = join(out, name);
+    files[name] = {role, bytes: (await stat(path)).size, sha256: await sha256File(path, signal)};
+  };
+  // Converting keeps another processor busy meanwhile.
+  await Promise.all([converting, ...Object.entries(roles).map(([name, role]) => addFile(name, role))]);
+  await addFile(qcow2, 'disk-qcow2');
   await Promise.all([rm(esp), rm(oem), rm(join(scratchDir, 'oem'), {recursive: true})]);
 
-  const files: Release['files'] = {};
-  for (const name of Object.keys(roles).sort()) {
-    const path = join(out, name);
-    files[name] = {
-      role: roles[name] ?? '',
-      bytes: (await stat(path)).size,
-      sha256: await sha256File(path, signal),
-    };
-  }
   const release: Release = {
     format: 'caisson-release-1',
     id: definition.id,
@@ -172,7 +171,7 @@ async function fillRelease(
     sizes: {...sizes, 'usr-partition': {bytes: facts.bytes, budget: PARTITIONS.usrA.bytes}},
     packages: lock.os.length + lock.unpack.length + lock.kernel.length,
     buildKey,
-    files,
+    files: Object.fromEntries(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))),
   };
   const manifest = formatRelease(release);
   await writeFile(join(out, RELEASE_FILE), manifest);

@@ -3,6 +3,7 @@ import {mkdir} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
 import {build} from '../build/main.ts';
+import {BUILD_PROGRAMS, requirePrograms} from '../platform/host-packages.ts';
 import {isInNamespace, reenterInNamespace} from '../platform/namespace.ts';
 import {DEFAULT_OUT_DIR, ROOT_DIR, defaultCacheDir} from './paths.ts';
 import {printRelease} from './print.ts';
@@ -73,11 +74,12 @@ export function buildCommand(signal: AbortSignal): CommandModule<object, Argumen
           type: 'boolean',
           default: false,
           describe: 'Also name steps that had nothing to do',
-        }) as never,
+        }),
     handler: async (argv) => {
       const cacheDir = resolve(argv.cache);
       await mkdir(cacheDir, {recursive: true});
       if (!isInNamespace()) {
+        await requirePrograms(BUILD_PROGRAMS, process.env['PATH'] ?? '');
         process.exitCode = await reenterInNamespace(join(cacheDir, 'lock'), () => {
           process.stderr.write('Another build uses this cache; waiting for it\n');
         });

@@ -3,6 +3,8 @@ import yargs from 'yargs';
 import {CodedError} from '../formats/errors.ts';
 import {buildCommand} from './build.ts';
 import {reportError} from './report.ts';
+import {runCommand} from './run.ts';
+import {sshCommand} from './ssh.ts';
 
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -15,6 +17,8 @@ const parser = yargs(process.argv.slice(2))
   .scriptName('caisson')
   .usage('$0 COMMAND\n\nTurns Debian packages into a minimal, image-based container-host OS.')
   .command(buildCommand(interrupted.signal))
+  .command(runCommand)
+  .command(sshCommand)
   .demandCommand(1, 'Name a command.')
   .strict()
   .fail(false)

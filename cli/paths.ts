@@ -5,6 +5,8 @@ import {fileURLToPath} from 'node:url';
 
 export const ROOT_DIR = dirname(dirname(fileURLToPath(import.meta.url)));
 export const DEFAULT_OUT_DIR = join(ROOT_DIR, 'out');
+/** Key and note of the machine that `caisson run` starts. */
+export const MACHINE_DIR = join(DEFAULT_OUT_DIR, 'machine');
 
 /** Packages and the results of build steps, shared by all checkouts of this user. */
 export function defaultCacheDir(env: NodeJS.ProcessEnv): string {

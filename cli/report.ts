@@ -1,9 +1,9 @@
 /** How an error reaches a person: what happened, why, and what to do; a stack only for faults of our own. */
-import {CodedError} from '../formats/errors.ts';
+import {type CodedError, isCodedError} from '../formats/errors.ts';
 
 /** Exit codes: 1 for anything that went wrong, 2 for a command line that cannot be understood, 130 after Ctrl-C. */
 export function reportError(error: unknown, write: (text: string) => void): number {
-  if (error instanceof CodedError) {
+  if (isCodedError(error)) {
     if (error.code === 'interrupted') {
       write(`caisson: ${error.message}\n`);
       return 130;
@@ -29,8 +29,7 @@ function chain(error: CodedError<string>): string[] {
   const messages: string[] = [];
   for (let current: unknown = error; current instanceof Error; current = current.cause) {
     // An outer message that already quotes its cause says enough.
-    if (!messages.some((message) => message.includes((current as Error).message)))
-      messages.push(current.message);
+    if (!messages.some((message) => message.includes(current.message))) messages.push(current.message);
   }
   return messages;
 }

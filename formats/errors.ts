@@ -27,3 +27,8 @@ export abstract class CodedError<Code extends string> extends Error {
     this.hint = options.hint;
   }
 }
+
+/** Tells our own errors, whose code is then a string, from everything else. */
+export function isCodedError(error: unknown): error is CodedError<string> {
+  return error instanceof CodedError;
+}

@@ -3,7 +3,7 @@ import {createHash} from 'node:crypto';
 import {createReadStream} from 'node:fs';
 import {type FileHandle, stat} from 'node:fs/promises';
 import {CodedError} from '../formats/errors.ts';
-import {encodeGpt} from '../formats/gpt/table.ts';
+import {encodeGpt, gptWriteSteps} from '../formats/gpt/table.ts';
 import type {SectorSize} from '../formats/gpt/types.ts';
 import {withFile} from '../platform/files.ts';
 import {type DiskIdentity, type PartitionName, freshTable, imageBytes, placePartitions} from './layout.ts';
@@ -33,8 +33,10 @@ export async function assembleDisk({
   await withFile(out, 'w', async (disk) => {
     await disk.truncate(imageBytes());
     const table = freshTable(identity, sectorSize, (text) => createHash('sha256').update(text).digest('hex'));
-    for (const region of Object.values(encodeGpt(table)))
-      await disk.write(region.bytes, 0, region.bytes.length, Number(region.offset));
+    for (const step of gptWriteSteps(encodeGpt(table))) {
+      if (step.kind === 'write')
+        await disk.write(step.region.bytes, 0, step.region.bytes.length, step.region.offset);
+    }
     let done = 0;
     for (const {name, label, offset, bytes} of placePartitions()) {
       const file = contents[name];

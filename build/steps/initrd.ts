@@ -71,12 +71,21 @@ export function initrdStep(context: StepContext): Step {
         for (const {path, kind} of await walkTree(root))
           if (kind !== 'directory') entries.set(path, await readEntry(root, path));
       }
-      const marker = Buffer.from(`NAME="${definition.name} (initrd)"\nID=${definition.id}\nDEFAULT_HOSTNAME=${definition.id}\n`);
+      // systemd knows an initrd by this file; the name of the host is set from it before /usr is there.
+      const marker = Buffer.from(
+        `NAME="${definition.name} (initrd)"\nID=${definition.id}\nDEFAULT_HOSTNAME=${definition.id}\n`,
+      );
       entries.set('etc/initrd-release', {
         path: 'etc/initrd-release',
         kind: 'file',
         mode: 0o644,
         data: marker,
+      });
+      entries.set('etc/os-release', {
+        path: 'etc/os-release',
+        kind: 'symlink',
+        target: 'initrd-release',
+        mode: 0o777,
       });
       entries.set('etc/machine-id', {
         path: 'etc/machine-id',
@@ -88,7 +97,7 @@ export function initrdStep(context: StepContext): Step {
       progress.note('compressing');
       const archive = join(scratchDir, 'initrd.cpio');
       await writeFile(archive, encodeCpio(entries.values(), {mtime: lock.sourceDate}));
-      await toolbox.run(['zstd', '-15', '-T0', '--quiet', '--rm', '-o', join(out, INITRD_FILE), archive]);
+      await toolbox.run(['zstd', '-9', '-T0', '--quiet', '--rm', '-o', join(out, INITRD_FILE), archive]);
       await rm(tree, {recursive: true});
       await rm(modules, {recursive: true});
     },

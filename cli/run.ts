@@ -1,0 +1,155 @@
+/** caisson run */
+import {join, resolve} from 'node:path';
+import type {Argv, CommandModule} from 'yargs';
+import {CodedError} from '../formats/errors.ts';
+import {fileOfRole} from '../formats/release.ts';
+import {parseSize} from '../formats/units.ts';
+import {start} from '../platform/exec.ts';
+import {BUILD_PROGRAMS, RUN_PROGRAMS, installMissing, requirePrograms} from '../platform/host-packages.ts';
+import {type Session, prepareSession, runInTerminal} from '../qemu/session.ts';
+import {DEFAULT_OUT_DIR, MACHINE_DIR, ROOT_DIR} from './paths.ts';
+import {findRelease} from './releases.ts';
+import {terminalLog} from './terminal.ts';
+
+class RunError extends CodedError<'build-failed' | 'bad-forward'> {}
+
+interface Arguments {
+  release?: string;
+  setup: boolean;
+  disk?: string;
+  'disk-size': string;
+  memory: number;
+  cpus: number;
+  'ssh-port': number;
+  forward: string[];
+  append: string[];
+  out: string;
+}
+
+export const runCommand: CommandModule<object, Arguments> = {
+  command: 'run [release]',
+  describe: 'Boot a release in QEMU, with its console in this terminal',
+  builder: (yargs) =>
+    yargs
+      .positional('release', {
+        type: 'string',
+        describe: 'A version below out/ or the directory of a release; without it a release is built first',
+      })
+      .option('setup', {
+        type: 'boolean',
+        default: false,
+        describe: 'Install what is missing on this machine first (apt, needs root)',
+      })
+      .option('disk', {
+        type: 'string',
+        describe: 'Keep the disk in this file; without it every run begins anew',
+      })
+      .option('disk-size', {
+        type: 'string',
+        default: '16 GiB',
+        describe: 'Size of a new disk as the machine sees it',
+      })
+      .option('memory', {alias: 'm', type: 'number', default: 2048, describe: 'MiB of memory'})
+      .option('cpus', {type: 'number', default: 2, describe: 'Processors'})
+      .option('ssh-port', {
+        type: 'number',
+        default: 0,
+        defaultDescription: '2222 or a free one',
+        describe: 'Port on 127.0.0.1 that leads to ssh',
+      })
+      .option('forward', {
+        type: 'string',
+        array: true,
+        default: [],
+        describe: 'More ports, HOST:GUEST, for example 8080:80',
+      })
+      .option('append', {type: 'string', array: true, default: [], describe: 'More kernel arguments'})
+      .option('out', {
+        type: 'string',
+        default: DEFAULT_OUT_DIR,
+        defaultDescription: 'out/',
+        describe: 'Where releases are',
+      })
+      .example('$0 run', 'build what is missing and boot it')
+      .example('$0 run 0.1.0 --disk my.qcow2', 'keep the disk between runs'),
+  handler: async (argv) => {
+    await prepareHost(argv.setup);
+    const outDir = resolve(argv.out);
+    if (argv.release === undefined) await buildFirst(outDir);
+    const {directory, release} = await findRelease(outDir, argv.release);
+    const session = await prepareSession({
+      folder: MACHINE_DIR,
+      image: join(directory, fileOfRole(release, 'disk')),
+      sectorBytes: release.sectorSize,
+      diskFile: argv.disk === undefined ? undefined : resolve(argv.disk),
+      diskBytes: parseSize(argv['disk-size']),
+      memoryMiB: argv.memory,
+      cpus: argv.cpus,
+      sshPort: argv['ssh-port'],
+      user: 'core',
+      forwards: argv.forward.map(parseForward),
+      kernelArguments: argv.append,
+    });
+    try {
+      process.stderr.write(
+        `${banner(session, `${release.name} ${release.version}`, directory, argv.disk)}\n`,
+      );
+      process.exitCode = await runInTerminal(session);
+    } finally {
+      await session.end();
+    }
+  },
+};
+
+async function prepareHost(mayInstall: boolean): Promise<void> {
+  const programs = [...BUILD_PROGRAMS, ...RUN_PROGRAMS];
+  const path = process.env['PATH'] ?? '';
+  if (!mayInstall) return requirePrograms(programs, path);
+  const log = terminalLog(false);
+  let packages: readonly string[] = [];
+  await log.step('Checking what this machine has', (progress) =>
+    installMissing(programs, {
+      path,
+      isRoot: process.getuid?.() === 0,
+      onInstall: (names) => log.info(`Installing with apt: ${(packages = names).join(' ')}`),
+      onLine: (line) => progress.note(line),
+    }),
+  );
+  if (packages.length > 0) log.info('Installed');
+}
+
+/** In a process of its own, because a build enters namespaces that QEMU has no use for. */
+async function buildFirst(outDir: string): Promise<void> {
+  const build = start([join(ROOT_DIR, 'caisson'), 'build', '--out', outDir], {stdio: 'inherit'});
+  const {exitCode} = await build.ended;
+  if (exitCode !== 0) throw new RunError('build-failed', 'the build failed; there is nothing to run');
+}
+
+function parseForward(text: string): {hostPort: number; guestPort: number} {
+  const match = /^(\d{1,5}):(\d{1,5})$/.exec(text);
+  const [hostPort, guestPort] = [Number(match?.[1]), Number(match?.[2])];
+  if (match === null || hostPort > 65_535 || guestPort > 65_535 || guestPort === 0) {
+    throw new RunError('bad-forward', `--forward ${text} is not HOST:GUEST`, {
+      hint: 'for example --forward 8080:80',
+    });
+  }
+  return {hostPort, guestPort};
+}
+
+function banner(session: Session, name: string, directory: string, disk: string | undefined): string {
+  const {acceleration} = session;
+  const speed =
+    acceleration.accelerator === 'kvm'
+      ? 'with KVM'
+      : `by emulation, which is slow: expect a minute or two (${acceleration.reason})`;
+  return [
+    '',
+    `  ${name} boots in QEMU ${speed}`,
+    `  Files of the release   ${directory}`,
+    `  Disk                   ${disk ?? 'new, thrown away at the end (keep one with --disk FILE)'}`,
+    `  This terminal          is the console; user ${session.user} is logged in without a password`,
+    `  From another one       ./caisson ssh     (port ${session.port} of 127.0.0.1, key ${session.identityFile})`,
+    '  To leave               sudo poweroff, or Ctrl-A then X to cut the power',
+    '',
+  ].join('\n');
+}

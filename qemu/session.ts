@@ -1,0 +1,133 @@
+/**
+ * One machine that a person works with: its console is the terminal, its disk is thrown away at the end unless a file
+ * for it is named, and ssh reaches it under a key that belongs to this checkout.
+ */
+import {mkdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {createServer} from 'node:net';
+import {join} from 'node:path';
+import {start} from '../platform/exec.ts';
+import {pathExists} from '../platform/files.ts';
+import {type Acceleration, detectAcceleration} from './acceleration.ts';
+import {qemuArguments} from './arguments.ts';
+import {createOverlay} from './disk.ts';
+import {ensureFirmwareVars, findFirmware} from './firmware.ts';
+import {createSshKey, type SshKey} from './ssh.ts';
+
+export interface SessionOptions {
+  /** Where the key, the note about the running machine and the firmware's variables lie. */
+  folder: string;
+  /** Raw image of the release; it is only read. */
+  image: string;
+  sectorBytes: 512 | 4096;
+  /** Keeps what the machine writes; made on first use. It needs the image for as long as it is used. */
+  diskFile: string | undefined;
+  diskBytes: number;
+  memoryMiB: number;
+  cpus: number;
+  /** Port of this machine that leads to the guest's ssh; 0 takes 2222, or any free one when that is taken. */
+  sshPort: number;
+  user: string;
+  /** Further ports, for example 8080 to 80. */
+  forwards: readonly {hostPort: number; guestPort: number}[];
+  /** Words added to the kernel command line. */
+  kernelArguments: readonly string[];
+}
+
+/** What `caisson ssh` needs to know of the running machine. */
+export interface SessionNote {
+  port: number;
+  user: string;
+  identityFile: string;
+}
+
+export interface Session extends SessionNote {
+  acceleration: Acceleration;
+  argv: [string, ...string[]];
+  /** Removes what the machine leaves behind. */
+  end(): Promise<void>;
+}
+
+const PREFERRED_SSH_PORT = 2222;
+const NOTE_FILE = 'machine.json';
+
+/** Prepares everything up to QEMU's arguments. */
+export async function prepareSession(options: SessionOptions): Promise<Session> {
+  const {folder} = options;
+  await mkdir(folder, {recursive: true});
+  const key = await ensureKey(folder);
+  const port = options.sshPort !== 0 ? options.sshPort : await findFreePort(PREFERRED_SSH_PORT);
+  const own = join(folder, `run-${process.pid}`);
+  await mkdir(own);
+  const disk = options.diskFile ?? join(own, 'disk.qcow2');
+  if (!(await pathExists(disk)))
+    await createOverlay(disk, {path: options.image, format: 'raw'}, options.diskBytes);
+  const firmware = await findFirmware();
+  const vars = options.diskFile === undefined ? join(own, 'vars.fd') : `${options.diskFile}.vars`;
+  await ensureFirmwareVars(firmware, vars);
+  const acceleration = await detectAcceleration();
+  const note: SessionNote = {port, user: options.user, identityFile: key.identityFile};
+  await writeFile(join(folder, NOTE_FILE), JSON.stringify(note));
+  const argv = qemuArguments({
+    name: 'caisson',
+    accelerator: acceleration.accelerator,
+    memoryMiB: options.memoryMiB,
+    cpus: options.cpus,
+    firmware: {code: firmware.code, vars},
+    disks: [
+      {
+        path: disk,
+        format: 'qcow2',
+        sectorBytes: options.sectorBytes,
+        cache: options.diskFile === undefined ? 'unsafe' : 'writeback',
+      },
+    ],
+    networks: [{kind: 'user', forwards: [{hostPort: port, guestPort: 22}, ...options.forwards]}],
+    serial: {kind: 'terminal'},
+    watchdog: true,
+    credentials: {
+      'caisson.ssh-authorized-keys': `${key.publicKey}\n`,
+      // Whoever sits at this terminal started the machine; a password would protect nothing.
+      'agetty.autologin': options.user,
+      'login.noauth': 'yes',
+    },
+    kernelArguments: options.kernelArguments,
+  });
+  return {
+    ...note,
+    acceleration,
+    argv,
+    async end() {
+      await rm(own, {recursive: true, force: true});
+      await rm(join(folder, NOTE_FILE), {force: true});
+    },
+  };
+}
+
+/** Gives the terminal to QEMU until it ends. Returns its exit code. */
+export async function runInTerminal(session: Session): Promise<number> {
+  const machine = start(['setpriv', '--pdeathsig', 'KILL', '--', ...session.argv], {stdio: 'inherit'});
+  return (await machine.ended).exitCode ?? 1;
+}
+
+/** The machine that runs now, if one does. */
+export async function readSessionNote(folder: string): Promise<SessionNote | undefined> {
+  const file = join(folder, NOTE_FILE);
+  return (await pathExists(file)) ? (JSON.parse(await readFile(file, 'utf8')) as SessionNote) : undefined;
+}
+
+async function ensureKey(folder: string): Promise<SshKey> {
+  const identityFile = join(folder, 'id_ed25519');
+  if (!(await pathExists(identityFile))) return createSshKey(folder);
+  return {identityFile, publicKey: (await readFile(`${identityFile}.pub`, 'utf8')).trim()};
+}
+
+function findFreePort(preferred: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', (error) => (preferred === 0 ? reject(error) : resolve(findFreePort(0))));
+    server.listen(preferred, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
