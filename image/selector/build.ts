@@ -41,13 +41,16 @@ export function efiCommands(options: {
   outDir: string;
   name: string;
   sources: readonly string[];
+  /** Preprocessor definitions, `NAME` or `NAME=value`. */
+  defines?: readonly string[];
 }): EfiBuild {
-  const {srcDir, outDir, name, sources} = options;
+  const {srcDir, outDir, name, sources, defines = []} = options;
   const inOut = (file: string) => posix.join(outDir, file);
   const objects = sources.map((source) => inOut(`${name}-${posix.basename(source, '.c')}.o`));
   const compile = sources.map((source, index): Argv => {
     const object = objects[index] ?? '';
-    return ['gcc', ...compileFlags(srcDir), '-c', source, '-o', object];
+    const definitions = defines.map((define) => `-D${define}`);
+    return ['gcc', ...compileFlags(srcDir), ...definitions, '-c', source, '-o', object];
   });
   const elf = inOut(`${name}.so`);
   const output = inOut(`${name}.efi`);

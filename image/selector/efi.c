@@ -123,8 +123,8 @@ static bool find_disk(struct firmware *fw, struct disk *disk, uint64_t *own_lba)
   uint32_t last = 0;
   for (uint32_t at = 0; at < fw->own_path_length; at += node_length(fw->own_path + at)) last = at;
   const uint8_t *node = fw->own_path + last;
-  if (fw->own_path_length - last < HARD_DRIVE_LENGTH || node[0] != NODE_MEDIA || node[1] != NODE_HARD_DRIVE) return false;
-  if (node[HARD_DRIVE_FORMAT] != FORMAT_GPT) return false;
+  if (fw->own_path_length - last < HARD_DRIVE_LENGTH || node[HARD_DRIVE_FORMAT] != FORMAT_GPT) return false;
+  if (node[0] != NODE_MEDIA || node[1] != NODE_HARD_DRIVE) return false;
   copy_bytes(parent, fw->own_path, last);
   put_end_node(parent + last);
 

@@ -87,7 +87,8 @@ static bool start_any(const struct machine *machine, const char *reason) {
  * again: a slot known good is the answer, if there is one. If there is none, a trial without an end is still better
  * than a machine that stands still. Returns the slot to start.
  */
-static struct slot *spend_try(const struct machine *machine, struct gpt *gpt, struct slots *slots, struct slot *slot) {
+static struct slot *spend_try(const struct machine *machine, struct gpt *gpt, struct slots *slots,
+                              struct slot *slot) {
   slot->tries--;
   slot_put(slot, gpt);
   if (gpt_store(gpt, machine->disk)) return slot;
@@ -105,7 +106,8 @@ static void give_up(const struct machine *machine, struct gpt *gpt, struct slot 
   if (slot->priority == 0) return;
   slot->priority = 0;
   slot_put(slot, gpt);
-  if (!gpt_store(gpt, machine->disk)) say(machine, "cannot write the partition table; the slot stays a candidate", "");
+  if (gpt_store(gpt, machine->disk)) return;
+  say(machine, "cannot write the partition table; the slot stays a candidate", "");
 }
 
 bool select_and_start(const struct machine *machine, struct gpt *gpt) {

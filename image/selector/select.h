@@ -21,7 +21,7 @@ struct machine {
   uint64_t own_partition_lba;
   /* One line without its end. */
   void (*print)(void *context, const char *line);
-  /* Starts the UKI of a slot, 'A' or 'B'. False, and with its reason printed, when it is missing, damaged or ended. */
+  /* Starts the UKI of a slot, 'A' or 'B'. False, with the reason printed, when it is missing, damaged or ended. */
   bool (*start)(void *context, char letter);
 };
 

@@ -1,4 +1,4 @@
-/* The two USR slots, their bits, and the rule that chooses one. The same rule in TypeScript: formats/gpt/selection.ts. */
+/* The two USR slots, their bits, and the rule that chooses one (in TypeScript: formats/gpt/selection.ts). */
 #ifndef CAISSON_SLOTS_H
 #define CAISSON_SLOTS_H
 
