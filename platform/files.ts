@@ -3,6 +3,7 @@ import {createHash, randomBytes} from 'node:crypto';
 import {createReadStream, type Dirent} from 'node:fs';
 import {type FileHandle, open, readdir, readlink, rename, rm, stat} from 'node:fs/promises';
 import {basename, dirname, join} from 'node:path';
+import type {ByteSource} from '../formats/byte-source.ts';
 import {exec} from './exec.ts';
 
 /** Replaces a file by write, fsync, rename and fsync of the directory: after a power cut it is the old or the new. */
@@ -104,6 +105,25 @@ export async function withFile<T>(
   } finally {
     await file.close();
   }
+}
+
+/** Opens a file for reading by place, for the length of one call. */
+export async function withByteSource<T>(path: string, use: (source: ByteSource) => Promise<T>): Promise<T> {
+  return withFile(path, 'r', async (file) => use({bytes: (await file.stat()).size, readAt: readerOf(file)}));
+}
+
+/** Reads by place; fewer bytes than asked for only at the end of the file. */
+export function readerOf(file: FileHandle): ByteSource['readAt'] {
+  return async (offset, length) => {
+    const buffer = new Uint8Array(length);
+    let filled = 0;
+    while (filled < length) {
+      const {bytesRead} = await file.read(buffer, filled, length - filled, offset + filled);
+      if (bytesRead === 0) break;
+      filled += bytesRead;
+    }
+    return buffer.subarray(0, filled);
+  };
 }
 
 export async function pathExists(path: string): Promise<boolean> {

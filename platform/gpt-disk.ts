@@ -18,6 +18,7 @@ import {
 } from '../formats/gpt/decode.ts';
 import {byteOffset, encodeGpt, gptWriteSteps, type GptRegion} from '../formats/gpt/table.ts';
 import {checkSectorSize, GptError, type GptTable, type SectorSize} from '../formats/gpt/types.ts';
+import {readerOf} from './files.ts';
 
 /** A disk that can be read; offsets are bytes. `readAt` gives fewer bytes only at the end of the disk. */
 export interface GptReader extends GptDiskSize {
@@ -138,16 +139,7 @@ async function readBlockDeviceSize(rdev: bigint): Promise<GptDiskSize> {
 
 function fileDisk(file: FileHandle): Pick<GptDisk, 'readAt' | 'writeAt' | 'flush'> {
   return {
-    async readAt(offset, length) {
-      const buffer = new Uint8Array(length);
-      let filled = 0;
-      while (filled < length) {
-        const {bytesRead} = await file.read(buffer, filled, length - filled, offset + filled);
-        if (bytesRead === 0) break;
-        filled += bytesRead;
-      }
-      return buffer.subarray(0, filled);
-    },
+    readAt: readerOf(file),
     async writeAt(offset, bytes) {
       let written = 0;
       while (written < bytes.length) {
