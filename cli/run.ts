@@ -1,6 +1,6 @@
 /** caisson run */
 import {join, resolve} from 'node:path';
-import type {Argv, CommandModule} from 'yargs';
+import type {CommandModule} from 'yargs';
 import {CodedError} from '../formats/errors.ts';
 import {fileOfRole} from '../formats/release.ts';
 import {parseSize} from '../formats/units.ts';

@@ -1,5 +1,5 @@
 /** caisson ssh */
-import type {Argv, CommandModule} from 'yargs';
+import type {CommandModule} from 'yargs';
 import {CodedError} from '../formats/errors.ts';
 import {start} from '../platform/exec.ts';
 import {remoteCommand} from '../qemu/ssh.ts';

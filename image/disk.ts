@@ -3,9 +3,9 @@ import {createHash} from 'node:crypto';
 import {createReadStream} from 'node:fs';
 import {type FileHandle, stat} from 'node:fs/promises';
 import {CodedError} from '../formats/errors.ts';
-import {encodeGpt, gptWriteSteps} from '../formats/gpt/table.ts';
 import type {SectorSize} from '../formats/gpt/types.ts';
 import {withFile} from '../platform/files.ts';
+import {createGpt} from '../platform/gpt-disk.ts';
 import {type DiskIdentity, type PartitionName, freshTable, imageBytes, placePartitions} from './layout.ts';
 
 export class DiskError extends CodedError<'does-not-fit'> {}
@@ -32,11 +32,6 @@ export async function assembleDisk({
 }: DiskOptions): Promise<void> {
   await withFile(out, 'w', async (disk) => {
     await disk.truncate(imageBytes());
-    const table = freshTable(identity, sectorSize, (text) => createHash('sha256').update(text).digest('hex'));
-    for (const step of gptWriteSteps(encodeGpt(table))) {
-      if (step.kind === 'write')
-        await disk.write(step.region.bytes, 0, step.region.bytes.length, step.region.offset);
-    }
     let done = 0;
     for (const {name, label, offset, bytes} of placePartitions()) {
       const file = contents[name];
@@ -48,6 +43,11 @@ export async function assembleDisk({
     }
     await disk.sync();
   });
+  // The table last: what has none is not a disk that half looks bootable.
+  await createGpt(
+    out,
+    freshTable(identity, sectorSize, (text) => createHash('sha256').update(text).digest('hex')),
+  );
 }
 
 async function copyWithHoles(
