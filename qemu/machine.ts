@@ -22,7 +22,7 @@ import {SshClient} from './ssh.ts';
 import {parseForwards} from './user-network.ts';
 
 /** QEMU listens within milliseconds; this is for a host that swaps or runs many machines. */
-const QMP_DEADLINE_MS = 30_000;
+export const QMP_DEADLINE_MS = 30_000;
 const LAST_WORDS_MS = 5_000;
 
 export interface MachineOptions extends Omit<
@@ -132,7 +132,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   options.signal?.throwIfAborted();
   const folder = await createRuntimeFolder();
   try {
-    const spec = await completeSpec(options, folder.path);
+    const spec = await completeSpec(options, folder.path, {kind: 'stdio'});
     return await launch(spec, options, folder);
   } catch (error) {
     await folder.remove();
@@ -140,7 +140,12 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   }
 }
 
-async function completeSpec(options: MachineOptions, folder: string): Promise<MachineSpec> {
+/** Fills in what the options leave open; makes the firmware's variables. */
+export async function completeSpec(
+  options: MachineOptions,
+  folder: string,
+  serial: MachineSpec['serial'],
+): Promise<MachineSpec> {
   const firmware = await findFirmware();
   const vars = options.varsFile ?? join(folder, 'vars.fd');
   await ensureFirmwareVars(firmware, vars);
@@ -150,7 +155,7 @@ async function completeSpec(options: MachineOptions, folder: string): Promise<Ma
     memoryMiB: options.memoryMiB ?? 2048,
     cpus: options.cpus ?? 2,
     firmware: {code: firmware.code, vars},
-    serial: {kind: 'stdio'},
+    serial,
     qmpSocket: join(folder, 'qmp'),
   };
 }
@@ -177,10 +182,7 @@ async function launch(spec: MachineSpec, options: MachineOptions, folder: Runtim
       deadlineMs: QMP_DEADLINE_MS,
       signal: gone.signal,
     });
-    const forwards = spec.networks.some(({kind}) => kind === 'user')
-      ? parseForwards(await qmp.monitor('info usernet'))
-      : [];
-    const hostPorts = new Map(forwards.map(({hostPort, guestPort}) => [guestPort, hostPort]));
+    const hostPorts = await readHostPorts(spec, qmp);
     return new Machine({spec, console, qmp, folder: folder.path, ended, kill, hostPorts});
   } catch (error) {
     const hasEnded = error instanceof QemuError && error.code === 'exited';
@@ -192,4 +194,11 @@ async function launch(spec: MachineSpec, options: MachineOptions, folder: Runtim
     if (!hasEnded) throw error;
     throw new QemuError('exited', `QEMU did not start ${spec.name}: ${stderr.trim()}`, {cause: error});
   }
+}
+
+/** Which port of 127.0.0.1 leads to which port of the guest. */
+export async function readHostPorts(spec: MachineSpec, qmp: QmpClient): Promise<ReadonlyMap<number, number>> {
+  if (!spec.networks.some(({kind}) => kind === 'user')) return new Map();
+  const forwards = parseForwards(await qmp.monitor('info usernet'));
+  return new Map(forwards.map(({hostPort, guestPort}) => [guestPort, hostPort]));
 }

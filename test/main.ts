@@ -24,7 +24,7 @@ async function main(argv: readonly string[]): Promise<boolean> {
 
   const selected = stage === undefined ? selectStages(values.all, pattern) : [stage];
   const interrupted = new AbortController();
-  process.once('SIGINT', () => interrupted.abort());
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interrupted.abort());
   const context: StageContext = {
     root,
     pattern,

@@ -7,8 +7,9 @@ import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {pathExists} from '../../platform/files.ts';
-import {start} from '../../platform/exec.ts';
+import {type RunningProcess, start} from '../../platform/exec.ts';
 import {detectAcceleration, probeAccelerator} from '../../qemu/acceleration.ts';
+import {MachineConsole} from '../../qemu/console.ts';
 import {QemuError, type QemuErrorCode} from '../../qemu/errors.ts';
 import {type Machine, type MachineOptions, startMachine} from '../../qemu/machine.ts';
 import {createSshKey} from '../../qemu/ssh.ts';
@@ -80,6 +81,17 @@ describe('a machine in QEMU', {skip}, () => {
     });
   });
 
+  it("asks the network for something to boot with the firmware's own PXE client", async () => {
+    await writeFile(join(folder, 'boot.efi'), 'no program');
+    const tftp = {folder, bootFile: 'boot.efi'};
+    const options = {...OPTIONS, networks: [{kind: 'user', boot: true, tftp}]} satisfies MachineOptions;
+    // The client needs more memory than the firmware alone.
+    await withMachine({...options, memoryMiB: 256}, async (machine) => {
+      await machine.console.waitFor('>>Start PXE over IPv4', SOON);
+      await machine.console.waitFor('NBP filename is boot.efi', SOON);
+    });
+  });
+
   it("passes QEMU's own words on when it does not start", async () => {
     const disk = {path: join(folder, 'missing.raw'), format: 'raw'} as const;
     await assert.rejects(startMachine({...OPTIONS, disks: [disk]}), (error) => {
@@ -99,16 +111,30 @@ describe('a machine in QEMU', {skip}, () => {
     await assert.rejects(startMachine({...OPTIONS, signal: power.signal}), {name: 'AbortError'});
   });
 
+  it('runs in a terminal until someone types Ctrl-A X', async () => {
+    const options = {...OPTIONS, consoleLog: join(folder, 'terminal.log')};
+    const owner = await startOwner(
+      folder,
+      ['runInTerminal', 'terminal-machine.ts'],
+      `const end = await runInTerminal({...${JSON.stringify(options)}, onStart: () => console.log('starting')});
+       console.log('ended with', end.exitCode);`,
+    );
+    const terminal = new MachineConsole(owner.stdout);
+    await terminal.waitFor('starting', SOON);
+    await terminal.waitFor(/BdsDxe: .*/, SOON);
+    owner.stdin.write('\u0001x');
+    await terminal.waitFor('ended with 0', SOON);
+    assert.match(await readFile(options.consoleLog, 'utf8'), /BdsDxe/);
+    await owner.ended;
+  });
+
   it('does not outlive a process that was killed', async () => {
-    const script = join(folder, 'owner.mts');
-    const module = join(import.meta.dirname, '../../qemu/machine.ts');
-    await writeFile(
-      script,
-      `import {startMachine} from ${JSON.stringify(module)};
-       const machine = await startMachine(${JSON.stringify({...OPTIONS, paused: true})});
+    const owner = await startOwner(
+      folder,
+      ['startMachine', 'machine.ts'],
+      `const machine = await startMachine(${JSON.stringify({...OPTIONS, paused: true})});
        console.log(machine.folder);`,
     );
-    const owner = start(['node', ...process.execArgv, script]);
     const [output] = (await once(owner.stdout, 'data')) as [Buffer];
     const runtimeFolder = output.toString().trim();
     assert.equal((await qemuProcesses(runtimeFolder)).length, 1);
@@ -132,6 +158,18 @@ async function withMachine(
   } finally {
     await machine.kill();
   }
+}
+
+/** Starts a process that runs the given lines, with a function of one of our modules imported. */
+async function startOwner(
+  folder: string,
+  [imported, module]: readonly [string, string],
+  lines: string,
+): Promise<RunningProcess> {
+  const script = join(folder, `${imported}.mts`);
+  const path = join(import.meta.dirname, '../../qemu', module);
+  await writeFile(script, `import {${imported}} from ${JSON.stringify(path)};\n${lines}\n`);
+  return start(['node', ...process.execArgv, script]);
 }
 
 function hasCode(code: QemuErrorCode): (error: unknown) => boolean {

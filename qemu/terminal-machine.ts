@@ -1,0 +1,52 @@
+/** A machine whose console is the terminal of whoever started it; Ctrl-A X ends it, Ctrl-A H tells what else. */
+import {start} from '../platform/exec.ts';
+import {qemuArguments} from './arguments.ts';
+import {
+  completeSpec,
+  type MachineEnd,
+  type MachineOptions,
+  QMP_DEADLINE_MS,
+  readHostPorts,
+} from './machine.ts';
+import {QmpClient} from './qmp.ts';
+import {createRuntimeFolder} from './runtime-folder.ts';
+
+export interface TerminalOptions extends MachineOptions {
+  /** Called before the guest runs, with the ports of 127.0.0.1 by guest port: the last chance to print. */
+  onStart?: (hostPorts: ReadonlyMap<number, number>) => void;
+}
+
+/** Runs a machine in this terminal until it ends. Throws QemuError as `startMachine` does, ExecError. */
+export async function runInTerminal(options: TerminalOptions): Promise<MachineEnd> {
+  options.signal?.throwIfAborted();
+  const folder = await createRuntimeFolder();
+  try {
+    const {consoleLog} = options;
+    const serial = {kind: 'terminal', ...(consoleLog === undefined ? {} : {logFile: consoleLog})} as const;
+    const spec = await completeSpec({...options, paused: true}, folder.path, serial);
+    // SIGTERM and not SIGKILL, here and on abort: only QEMU itself can give the terminal back as it was.
+    const child = start(['setpriv', '--pdeathsig', 'TERM', '--', ...qemuArguments(spec)], {
+      stdio: 'inherit',
+      signal: options.signal,
+    });
+    const gone = new AbortController();
+    const ended = child.ended.finally(() => gone.abort());
+    try {
+      const qmp = await QmpClient.connect(String(spec.qmpSocket), {
+        deadlineMs: QMP_DEADLINE_MS,
+        signal: gone.signal,
+      });
+      options.onStart?.(await readHostPorts(spec, qmp));
+      if (options.paused !== true) await qmp.execute('cont');
+      qmp.close();
+    } catch (error) {
+      // QEMU has said on the terminal why it does not start.
+      if (!gone.signal.aborted) child.kill();
+      await child.finished();
+      throw error;
+    }
+    return await ended;
+  } finally {
+    await folder.remove();
+  }
+}

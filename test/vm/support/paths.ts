@@ -1,0 +1,32 @@
+/** Where VM tests find the release and leave what they make. The one reader of the environment among their helpers. */
+import {join} from 'node:path';
+import type {BaseImage} from '../../../qemu/disk.ts';
+
+const OUT = join(import.meta.dirname, '../../../out');
+
+/** Consoles of machines that failed. */
+export const LOG_FOLDER = join(OUT, 'test-logs');
+
+/** Overlays and saved guests: beside the release, because they can be large. */
+export const GUEST_FOLDER = join(OUT, 'test-guests');
+
+/** The release under test. */
+export function releaseFolder(): string {
+  const folder = process.env['CAISSON_RELEASE_DIR'];
+  if (folder === undefined || folder === '') {
+    throw new Error('CAISSON_RELEASE_DIR is not set (hint: npm test sets it to the release that it built)');
+  }
+  return folder;
+}
+
+export function releaseImage(): BaseImage {
+  return {path: join(releaseFolder(), 'disk.raw'), format: 'raw'};
+}
+
+/** A test's name as a file name. */
+export function fileNameOf(testName: string): string {
+  return testName
+    .replaceAll(/[^\w.-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(0, 120);
+}
