@@ -45,6 +45,8 @@ export async function createApt(directory: string, sources: string, signal: Abor
     'APT::Install-Recommends': 'false',
     'APT::Install-Suggests': 'false',
     'APT::Sandbox::User': 'root',
+    // apt counts itself as Essential; an image has no use for it.
+    'pkgCacheGen::ForceEssential': ',',
     'APT::Update::Error-Mode': 'any',
     'Acquire::Languages': 'none',
     'Acquire::Retries': '3',
