@@ -4,6 +4,7 @@
  * Without arguments every stage that needs no virtual machine runs; `--all` adds those. STAGE runs one of them alone,
  * PATTERN only the test files whose path contains it. The last line is `N passed, N failed`.
  */
+import {setMaxListeners} from 'node:events';
 import {dirname, relative} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
@@ -24,6 +25,8 @@ async function main(argv: readonly string[]): Promise<boolean> {
 
   const selected = stage === undefined ? selectStages(values.all, pattern) : [stage];
   const interrupted = new AbortController();
+  // Every test file's process listens, and Node warns beyond ten.
+  setMaxListeners(0, interrupted.signal);
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interrupted.abort());
   const context: StageContext = {
     root,

@@ -5,7 +5,7 @@
  * Each restore is the same machine: same machine id, same host keys, same random seed; a test about those must boot.
  */
 import {createHash} from 'node:crypto';
-import {mkdir, readdir, readFile, rm, stat} from 'node:fs/promises';
+import {mkdir, readdir, readFile, rename, rm, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import type {TestContext} from 'node:test';
 import {createOverlay} from '../../../qemu/disk.ts';
@@ -18,6 +18,7 @@ import {GUEST_FOLDER} from './paths.ts';
 import {
   BOOT_DEADLINE_MS,
   type GuestOptions,
+  keepingJournal,
   machineOptions,
   withRunning,
   withTestFolder,
@@ -79,6 +80,8 @@ async function bootAndSave(
     await guest.ssh.disconnect();
     await saveMachine(machine, join(folder, 'saved'), {deadlineMs: RESTORE_DEADLINE_MS, signal});
   });
+  // How the guest booted belongs to no single test.
+  await rename(consoleLog, join(folder, 'console.log'));
 }
 
 async function restoreAndUse(
@@ -102,7 +105,7 @@ async function restoreAndUse(
     const guest = new Guest(machine, machine.ssh(options.user ?? 'core', key.identityFile));
     await guest.ssh.waitUntilUp(deadline);
     await correctClock(guest.ssh);
-    await use(guest);
+    await keepingJournal(guest, options.consoleLog, () => use(guest));
   });
 }
 

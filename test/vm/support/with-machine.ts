@@ -11,6 +11,9 @@ import {fileNameOf, GUEST_FOLDER, LOG_FOLDER} from './paths.ts';
 /** A boot takes 10 s with KVM, and minutes in emulation on a busy host. */
 export const BOOT_DEADLINE_MS = 600_000;
 
+const JOURNAL_LINES = 2_000;
+const JOURNAL_DEADLINE_MS = 60_000;
+
 const GIB = 1024 ** 3;
 
 export interface GuestOptions extends Partial<
@@ -31,7 +34,7 @@ export interface GuestOptions extends Partial<
 
 /**
  * Starts a machine with the image, waits until it can be logged in to, runs the test's body, and ends the machine
- * whatever happened. When the test fails, its console stays in out/test-logs.
+ * whatever happened. When the test fails, its console and its journal stay in out/test-logs.
  */
 export async function withMachine(
   t: TestContext,
@@ -50,7 +53,7 @@ export async function withMachine(
     await withRunning(machine, async () => {
       const guest = new Guest(machine, machine.ssh(options.user ?? 'core', key.identityFile));
       await guest.ssh.waitUntilUp({deadlineMs: BOOT_DEADLINE_MS, signal: t.signal});
-      await use(guest);
+      await keepingJournal(guest, consoleLog, () => use(guest));
     });
   });
 }
@@ -83,6 +86,22 @@ export async function withRunning(machine: Machine, use: () => Promise<void>): P
     await use();
   } finally {
     await machine.kill();
+  }
+}
+
+/** When `use` fails, writes the guest's journal beside the console's log, if it can still be had. */
+export async function keepingJournal(
+  guest: Guest,
+  consoleLog: string,
+  use: () => Promise<void>,
+): Promise<void> {
+  try {
+    await use();
+  } catch (error) {
+    const lines = ['journalctl', '--boot', '--no-pager', '--lines', String(JOURNAL_LINES)] as const;
+    const journal = await guest.runAsRoot(lines, {deadlineMs: JOURNAL_DEADLINE_MS}).catch(() => undefined);
+    if (journal !== undefined) await writeFile(consoleLog.replace(/\.log$/, '.journal.log'), journal);
+    throw error;
   }
 }
 
