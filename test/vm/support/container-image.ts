@@ -2,7 +2,6 @@
 import {createHash} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
 import {buffer} from 'node:stream/consumers';
-import type {Readable} from 'node:stream';
 import {type Pack, pack} from 'tar-stream';
 
 const BUSYBOX = '/bin/busybox';
