@@ -40,7 +40,7 @@ async function lock(
 ): Promise<(() => Promise<void>) | undefined> {
   signal?.throwIfAborted();
   // Ends, and with it the lock, when its standard input does: when we end it, or when we die.
-  const holder: Argv = ['flock', ...flags, path, 'sh', '-c', 'echo held; exec cat'];
+  const holder: Argv = ['flock', '--no-fork', ...flags, path, 'sh', '-c', 'echo held; exec cat'];
   const child = start(holder, {signal});
   const isHeld = await Promise.race([
     once(child.stdout, 'data').then(() => true),

@@ -52,7 +52,7 @@ export async function withSharedGuest(
         // Someone else may have been quicker.
         if (await isSavedMachine(join(folder, 'saved'))) return;
         await bootAndSave(folder, options, consoleLog, t.signal);
-        await removeOthers(key);
+        await removeOutdated(key);
       });
     }
   });
@@ -114,21 +114,28 @@ async function readKey(folder: string): Promise<SshKey> {
   return {identityFile, publicKey: (await readFile(`${identityFile}.pub`, 'utf8')).trim()};
 }
 
-/** A build writes a new file, so the file's identity stands for its content; hashing it would cost a second each. */
+/**
+ * `PATH-VERSION-OPTIONS`, each a hash. A build writes the image anew, so the file's identity stands for its content;
+ * hashing that would cost seconds for each test.
+ */
 async function keyOf(options: GuestOptions): Promise<string> {
-  const {dev, ino, size, mtimeNs} = await stat(options.image.path, {bigint: true});
-  const image = [options.image.path, dev, ino, size, mtimeNs].map(String);
-  return createHash('sha256')
-    .update(JSON.stringify([LAYOUT, image, options]))
-    .digest('hex')
-    .slice(0, 16);
+  const {path} = options.image;
+  const {dev, ino, size, mtimeNs} = await stat(path, {bigint: true});
+  return [[path], [dev, ino, size, mtimeNs].map(String), [LAYOUT, options]].map(shortHash).join('-');
 }
 
-/** Saved guests of other images are some GiB that nobody will ask for again, unless someone uses them right now. */
-async function removeOthers(key: string): Promise<void> {
+function shortHash(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 8);
+}
+
+/** Guests saved from what the image was before are half a GiB each that nobody will ask for again. */
+async function removeOutdated(key: string): Promise<void> {
+  const [path, version] = key.split('-');
   for (const name of await readdir(GUEST_FOLDER)) {
-    if (!/^[0-9a-f]{16}\.lock$/.test(name) || name === `${key}.lock`) continue;
-    const folder = join(GUEST_FOLDER, name.replace(/\.lock$/, ''));
+    const other = /^(?<path>\w{8})-(?<version>\w{8})-\w{8}(?=\.lock$)/.exec(name);
+    if (other === null || other.groups?.['path'] !== path || other.groups?.['version'] === version) continue;
+    const folder = join(GUEST_FOLDER, other[0]);
+    // Unless someone uses it right now.
     await tryFileLock(join(GUEST_FOLDER, name), () => rm(folder, {recursive: true, force: true}));
   }
 }
