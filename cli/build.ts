@@ -1,7 +1,7 @@
 /** caisson build */
-import {mkdir} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
+import {claimCache} from '../build/cache.ts';
 import {build} from '../build/main.ts';
 import {BUILD_PROGRAMS, requirePrograms} from '../platform/host-packages.ts';
 import {isInNamespace, reenterInNamespace} from '../platform/namespace.ts';
@@ -77,7 +77,7 @@ export function buildCommand(signal: AbortSignal): CommandModule<object, Argumen
         }),
     handler: async (argv) => {
       const cacheDir = resolve(argv.cache);
-      await mkdir(cacheDir, {recursive: true});
+      await claimCache(cacheDir);
       if (!isInNamespace()) {
         await requirePrograms(BUILD_PROGRAMS, process.env['PATH'] ?? '');
         process.exitCode = await reenterInNamespace(join(cacheDir, 'lock'), () => {

@@ -2,6 +2,7 @@
 import yargs from 'yargs';
 import {CodedError} from '../formats/errors.ts';
 import {buildCommand} from './build.ts';
+import {cleanCommand} from './clean.ts';
 import {inspectCommand} from './inspect.ts';
 import {reportError} from './report.ts';
 import {runCommand} from './run.ts';
@@ -18,6 +19,7 @@ const parser = yargs(process.argv.slice(2))
   .scriptName('caisson')
   .usage('$0 COMMAND\n\nTurns Debian packages into a minimal, image-based container-host OS.')
   .command(buildCommand(interrupted.signal))
+  .command(cleanCommand(interrupted.signal))
   .command(inspectCommand(interrupted.signal))
   .command(runCommand)
   .command(sshCommand)
