@@ -16,7 +16,8 @@ export class NamespaceError extends CodedError<'no-subuid' | 'unshare-failed'> {
 const MARKER = 'CAISSON_NAMESPACE';
 
 export function isInNamespace(): boolean {
-  return process.env[MARKER] === '1';
+  // The first process of its own process namespace: a variable alone could have come from anywhere.
+  return process.env[MARKER] === '1' && process.pid === 1;
 }
 
 /**
@@ -41,30 +42,57 @@ export async function reenterInNamespace(lockFile: string, onWait: () => void): 
     ...process.argv.slice(1),
   ];
   const first = await runInTerminal([
-    'flock',
-    '--nonblock',
-    '--conflict-exit-code',
-    String(LOCKED),
-    lockFile,
+    ...lockedBy(lockFile, ['--nonblock', '--conflict-exit-code', String(LOCKED)]),
     ...inner,
   ]);
   if (first !== LOCKED) return first;
   onWait();
-  return runInTerminal(['flock', lockFile, ...inner]);
+  return runInTerminal([...lockedBy(lockFile), ...inner]);
 }
 
 /** An exit code that no program of ours uses. */
 const LOCKED = 75;
+/** What a build may take to tidy up when it is told to stop. */
+const TIDY_UP_MS = 10_000;
+
+/**
+ * The command is to die with this process, whatever kills it: the kernel sends it a SIGKILL then, `--kill-child`
+ * passes that on to the first process of the namespace, and with it ends everything inside. Neither program of the
+ * chain may fork, because the kernel's promise does not reach children; the lock lasts until the last process ends.
+ */
+function lockedBy(lockFile: string, options: readonly string[] = []): [string, ...string[]] {
+  return ['setpriv', '--pdeathsig', 'KILL', 'flock', '--no-fork', ...options, lockFile];
+}
 
 async function runInTerminal(argv: Argv): Promise<number> {
   const child = start(argv, {stdio: 'inherit', env: {[MARKER]: '1'}});
   // Ctrl-C reaches the child through the terminal; this process only waits for it to tidy up.
   const ignore = (): void => undefined;
-  const forward = (): void => child.kill('SIGTERM');
+  let impatience: NodeJS.Timeout | undefined;
+  const forward = (): void => {
+    // unshare itself is deaf to SIGTERM while its child lives.
+    for (const pid of childrenOf(child.pid)) signalIfAlive(pid);
+    impatience ??= setTimeout(() => child.kill('SIGKILL'), TIDY_UP_MS);
+  };
   process.on('SIGINT', ignore).on('SIGTERM', forward);
   const end = await child.ended;
+  clearTimeout(impatience);
   process.off('SIGINT', ignore).off('SIGTERM', forward);
+  // Not started, or killed (by a person, or for want of memory): that has a message.
+  if (end.exitCode === undefined) await child.finished();
   return end.exitCode ?? 1;
+}
+
+function signalIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGTERM');
+  } catch (error) {
+    if ((error as {code?: unknown}).code !== 'ESRCH') throw error;
+  }
+}
+
+function childrenOf(pid: number | undefined): number[] {
+  return readText(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
 }
 
 function requireSubordinateIds(): void {
