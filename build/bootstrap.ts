@@ -28,6 +28,13 @@ export interface BootstrapOptions {
 /** The suite name of the local repository; packages of all suites lie in it. */
 const LOCAL_SUITE = 'local';
 
+/**
+ * What a package's scripts make at random or take from this machine must not be in any image: above all no ssh host
+ * keys, which all hosts would share. mmdebstrap calls it with the tree's path.
+ */
+const FORGET_HOOK =
+  'rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf; : > "$1"/etc/apt/sources.list';
+
 export async function bootstrap(cache: PackageCache, options: BootstrapOptions): Promise<void> {
   const {packages, out, workDir, sourceDate} = options;
   await fetchPackages(cache, packages);
@@ -46,8 +53,10 @@ export async function bootstrap(cache: PackageCache, options: BootstrapOptions):
       '--architectures=amd64',
       `--include=${packages.map(({name}) => name).join(',')}`,
       '--aptopt=Acquire::Languages "none"',
+      '--aptopt=APT::Sandbox::User "root"',
       '--dpkgopt=force-unsafe-io',
       ...(hook === undefined ? [] : [`--essential-hook=${hook}`]),
+      `--customize-hook=${FORGET_HOOK}`,
       LOCAL_SUITE,
       out,
       `deb [trusted=yes] copy:${repository} ${LOCAL_SUITE} main`,

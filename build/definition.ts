@@ -52,7 +52,6 @@ const definitionSchema = z.strictObject({
     drop: z.array(packageName),
   }),
   paths: z.strictObject({drop: z.array(pattern)}),
-  users: z.strictObject({login: z.string().regex(/^[a-z_][a-z0-9_-]{0,30}$/)}),
   kernel: z.strictObject({
     package: packageName,
     arguments: z.array(argument),

@@ -1,8 +1,9 @@
 /** A build from beginning to end: definition, lock, steps, release. */
 import {mkdir, readFile} from 'node:fs/promises';
 import {freemem} from 'node:os';
-import {dirname, join, relative} from 'node:path';
+import {basename, dirname, extname, join} from 'node:path';
 import type {SectorSize} from '../formats/gpt/types.ts';
+import {pathExists} from '../platform/files.ts';
 import {type HttpClient, createHttpClient} from '../platform/http.ts';
 import type {Log} from '../platform/log.ts';
 import {fingerprintProgram} from './bundle.ts';
@@ -43,10 +44,10 @@ export interface BuildOptions {
 export async function build(options: BuildOptions): Promise<MadeRelease> {
   const {rootDir, cacheDir, outDir, log, signal} = options;
   const definition = await readDefinition(options);
-  const overlays = overlaysOf(options);
+  const overlays = await overlaysOf(options);
   await mkdir(outDir, {recursive: true});
   const scratchDir = join(cacheDir, 'scratch');
-  await mountScratch(scratchDir, freemem());
+  const releaseScratch = await mountScratch(scratchDir, freemem());
 
   let http: Promise<HttpClient> | undefined;
   let mirror: Promise<Mirror> | undefined;
@@ -107,7 +108,8 @@ export async function build(options: BuildOptions): Promise<MadeRelease> {
       log,
     });
   } finally {
-    await (await http)?.close();
+    await (await http?.catch(() => undefined))?.close();
+    await releaseScratch();
   }
 }
 
@@ -123,16 +125,18 @@ export async function readDefinition(
   }
   return {
     ...definition,
-    version: options.version === undefined ? definition.version : checkVersion(options.version, '--version'),
+    version:
+      options.version === undefined ? definition.version : checkVersion(options.version, '--release-version'),
     channel: options.channel ?? definition.channel,
   };
 }
 
-function overlaysOf({rootDir, site}: BuildOptions): OverlaySource[] {
+/** Labels are part of what names a build, so they do not depend on where a site's files lie. */
+async function overlaysOf({rootDir, site}: BuildOptions): Promise<OverlaySource[]> {
   const own = {label: 'overlays/os', directory: join(rootDir, 'overlays/os')};
   if (site === undefined) return [own];
-  const directory = join(dirname(site), site.replace(/^.*\//, '').replace(/\.[^.]+$/, ''));
-  return [own, {label: relative(process.cwd(), directory), directory}];
+  const directory = join(dirname(site), basename(site, extname(site)));
+  return (await pathExists(directory)) ? [own, {label: 'site', directory}] : [own];
 }
 
 async function readOrMakeLock(

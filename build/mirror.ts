@@ -25,17 +25,7 @@ export async function findMirror(options: {
   const proxy = await aptProxy();
   if (options.mirror !== undefined) {
     const main = checkAddress(options.mirror);
-    const security = options.securityMirror ?? main.replace(/\/debian\/$/, '/debian-security/');
-    if (options.securityMirror === undefined && security === main) {
-      throw new MirrorError(
-        'bad-mirror',
-        `cannot tell the security archive from --mirror ${options.mirror}`,
-        {
-          hint: 'name it with --security-mirror',
-        },
-      );
-    }
-    return {main, security: checkAddress(security), proxy};
+    return {main, security: checkAddress(options.securityMirror ?? securityOf(main)), proxy};
   }
   const targets = await aptTargets();
   const main = targets.find(({codename}) => DEBIAN_SUITE.test(codename) && !codename.includes('-'));
@@ -48,12 +38,18 @@ export async function findMirror(options: {
   return {
     main: checkAddress(main.address),
     security: checkAddress(
-      options.securityMirror ??
-        security?.address ??
-        main.address.replace(/\/debian\/?$/, '/debian-security/'),
+      options.securityMirror ?? security?.address ?? securityOf(checkAddress(main.address)),
     ),
     proxy,
   };
+}
+
+/** Mirrors keep the security archive beside the main one. Throws MirrorError when that cannot be told from the name. */
+function securityOf(main: string): string {
+  if (main.endsWith('/debian/')) return main.replace(/\/debian\/$/, '/debian-security/');
+  throw new MirrorError('bad-mirror', `cannot tell the security archive from mirror ${main}`, {
+    hint: 'name it with --security-mirror',
+  });
 }
 
 /** The one-line sources of apt for the given suites. */
@@ -70,16 +66,15 @@ export function suiteBase(mirror: Mirror, suite: string): string {
 /** From package debian-archive-keyring, which is there under this name on Debian 12 and 13 and on Ubuntu. */
 export const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
+/** What apt would fetch; unlike its list of targets this does not need indexes that were fetched before. */
 async function aptTargets(): Promise<{address: string; codename: string}[]> {
-  const format = '$(REPO_URI)|$(RELEASE)';
-  const {stdout} = await exec(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages']);
-  return stdout
-    .split('\n')
-    .filter((line) => line.includes('|'))
-    .map((line) => {
-      const [address = '', codename = ''] = line.split('|');
-      return {address, codename};
-    });
+  const {stdout} = await exec(['apt-get', 'update', '--print-uris']);
+  return [...stdout.matchAll(/^'(\S+)dists\/([^/']+(?:\/updates)?)\/InRelease'/gm)].map(
+    ([, address = '', codename = '']) => ({
+      address,
+      codename,
+    }),
+  );
 }
 
 async function aptProxy(): Promise<string | undefined> {

@@ -68,9 +68,20 @@ export async function resolvePackages(
     };
     await rm(directory, {recursive: true, force: true});
     await mkdir(join(context.cacheDir, 'locks'), {recursive: true});
-    await writeFileAtomic(kept, formatLock(lock));
-    return parseLock(formatLock(lock), kept);
+    const steady = await keepSourceDate(lock, join(context.cacheDir, 'locks', 'newest.json'));
+    await writeFileAtomic(kept, formatLock(steady));
+    return steady;
   });
+}
+
+/** Mirrors sign their indexes anew several times a day; with the same packages that is no reason to build again. */
+async function keepSourceDate(lock: PackageLock, newest: string): Promise<PackageLock> {
+  const before = (await pathExists(newest)) ? parseLock(await readFile(newest, 'utf8'), newest) : undefined;
+  const isSame =
+    before !== undefined && formatLock({...lock, sourceDate: before.sourceDate}) === formatLock(before);
+  const steady = parseLock(formatLock(isSame ? before : lock), newest);
+  await writeFileAtomic(newest, formatLock(steady));
+  return steady;
 }
 
 /** The security archive keeps its pool below updates/. */

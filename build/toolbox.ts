@@ -68,9 +68,10 @@ export function createToolbox(archive: () => Promise<string>, options: ToolboxOp
 
 /**
  * A directory that the build may fill with trees: memory when the machine has enough of it, because thousands of
- * small files are ten times faster there, else a directory in the cache. Both vanish with the build.
+ * small files are ten times faster there, else a directory in the cache. Returns how to give it back; a build that is
+ * killed leaves nothing in memory, and on disk what the next build removes.
  */
-export async function mountScratch(directory: string, freeMemoryBytes: number): Promise<void> {
+export async function mountScratch(directory: string, freeMemoryBytes: number): Promise<() => Promise<void>> {
   await mkdir(directory, {recursive: true});
   if (freeMemoryBytes >= SCRATCH_NEEDS_BYTES) {
     await exec([
@@ -82,9 +83,13 @@ export async function mountScratch(directory: string, freeMemoryBytes: number): 
       'caisson-scratch',
       directory,
     ]);
-    return;
+    return () => Promise.resolve();
   }
-  await exec(['find', directory, '-mindepth', '1', '-delete']);
+  const empty = async (): Promise<void> => {
+    await exec(['find', directory, '-xdev', '-mindepth', '1', '-delete'], {okCodes: [0, 1]});
+  };
+  await empty();
+  return empty;
 }
 
 /** Both trees, the packages unpacked and the image files in the making stay below this. */

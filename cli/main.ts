@@ -33,5 +33,7 @@ const parser = yargs(process.argv.slice(2))
 try {
   await parser.parseAsync();
 } catch (error) {
-  process.exitCode = reportError(error, (text) => process.stderr.write(text));
+  // Whatever broke when it was told to stop, stopping is the reason.
+  const reason: unknown = interrupted.signal.aborted ? interrupted.signal.reason : error;
+  process.exitCode = reportError(reason, (text) => process.stderr.write(text));
 }

@@ -47,6 +47,9 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   {program: '/usr/include/efi/efi.h', package: 'gnu-efi'},
   {program: '/usr/include/stdio.h', package: 'libc6-dev'},
   {program: 'zstd', package: 'zstd'},
+  {program: 'openssl', package: 'openssl'},
+  {program: '/bin/busybox', package: 'busybox-static'},
+  {program: 'ar', package: 'binutils'},
 ];
 
 /** Directories that an ordinary user's PATH may lack. */

@@ -1,8 +1,8 @@
 /**
  * The test runner: `tools/ts test/main.ts [STAGE] [--all] [PATTERN]`.
  *
- * Without arguments every stage that needs no virtual machine runs; `--all` adds those. STAGE runs one of them alone,
- * PATTERN only the test files whose path contains it. The last line is `N passed, N failed`.
+ * Without arguments every stage of `npm test` runs; `--all` adds the long ones. STAGE runs one of them with what it
+ * needs, PATTERN only the test files whose path contains it. The last line is `N passed, N failed`.
  */
 import {setMaxListeners} from 'node:events';
 import {dirname, relative} from 'node:path';
@@ -23,7 +23,7 @@ async function main(argv: readonly string[]): Promise<boolean> {
   const [pattern, ...excess] = stage === undefined ? positionals : positionals.slice(1);
   if (excess.length > 0) throw new Error(`expected one pattern, got also ${excess.join(' ')}`);
 
-  const selected = stage === undefined ? selectStages(values.all, pattern) : [stage];
+  const selected = withNeeds(stage === undefined ? selectStages(values.all, pattern) : [stage]);
   const interrupted = new AbortController();
   // Every test file's process listens, and Node warns beyond ten.
   setMaxListeners(0, interrupted.signal);
@@ -52,6 +52,14 @@ function selectStages(all: boolean, pattern: string | undefined): Stage[] {
   return stages.filter(
     ({when, takesPattern}) => (all || when === 'default') && (pattern === undefined || takesPattern),
   );
+}
+
+/** The stages and everything they need, in the order of the list. */
+function withNeeds(selected: readonly Stage[]): Stage[] {
+  const names = new Set(selected.map(({name}) => name));
+  for (const {name, needs} of [...stages].reverse())
+    if (names.has(name)) needs.forEach((need) => names.add(need));
+  return stages.filter(({name}) => names.has(name));
 }
 
 function crashed(stage: string, error: unknown): Result {

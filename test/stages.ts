@@ -6,6 +6,7 @@
 import {join} from 'node:path';
 import type {Writable} from 'node:stream';
 import {type Argv, exec, ExecError} from '../platform/exec.ts';
+import {BUILD_PROGRAMS, installMissing, RUN_PROGRAMS, TEST_PROGRAMS} from '../platform/host-packages.ts';
 import {runTests, type TestRun} from './runner/node-tests.ts';
 import type {Result} from './runner/tally.ts';
 
@@ -25,6 +26,8 @@ export interface Stage {
   when: 'default' | 'all';
   /** Whether a pattern selects among what it does; otherwise a pattern leaves it out. */
   takesPattern: boolean;
+  /** Stages before this one without which it cannot run. */
+  needs: readonly string[];
   run(context: StageContext): Promise<Result>;
 }
 
@@ -32,9 +35,17 @@ const MINUTE_MS = 60_000;
 
 export const stages: readonly Stage[] = [
   {
+    name: 'setup',
+    when: 'default',
+    takesPattern: false,
+    needs: [],
+    run: (context) => timed('setup', () => installHostPackages(context)),
+  },
+  {
     name: 'lint',
     when: 'default',
     takesPattern: false,
+    needs: [],
     run: (context) =>
       check(context, 'lint', [
         ['node', tool(context, 'eslint/bin/eslint.js'), '.'],
@@ -45,26 +56,70 @@ export const stages: readonly Stage[] = [
     name: 'typecheck',
     when: 'default',
     takesPattern: false,
+    needs: [],
     run: (context) =>
       check(context, 'typecheck', [['node', tool(context, 'typescript/bin/tsc'), '--noEmit']]),
   },
-  tests('unit', 'default', {timeoutMs: 5 * MINUTE_MS}),
+  tests('unit', 'default', [], {timeoutMs: 5 * MINUTE_MS}),
+  {
+    name: 'build',
+    when: 'default',
+    takesPattern: false,
+    needs: ['setup'],
+    run: (context) => timed('build', () => buildRelease(context)),
+  },
   // Few at a time: they start real tools, some of which use all processors themselves.
-  tests('integration', 'default', {timeoutMs: 15 * MINUTE_MS, concurrency: 2}),
-  tests('vm', 'all', {timeoutMs: 90 * MINUTE_MS, concurrency: 1}),
+  tests('integration', 'default', ['build'], {timeoutMs: 25 * MINUTE_MS, concurrency: 2}),
+  tests('vm', 'default', ['build'], {timeoutMs: 40 * MINUTE_MS, concurrency: 1}),
 ];
 
-function tests(name: string, when: Stage['when'], limits: Pick<TestRun, 'timeoutMs' | 'concurrency'>): Stage {
+async function installHostPackages({output}: StageContext): Promise<void> {
+  await installMissing([...BUILD_PROGRAMS, ...RUN_PROGRAMS, ...TEST_PROGRAMS], {
+    path: process.env['PATH'] ?? '',
+    isRoot: process.getuid?.() === 0,
+    onInstall: (packages) => output.write(`Installing with apt: ${packages.join(' ')}\n`),
+    onLine: () => undefined,
+  });
+}
+
+/** The one release that all tests of images and machines share; CAISSON_RELEASE_DIR names one that is there already. */
+async function buildRelease(context: StageContext): Promise<void> {
+  if (context.releaseFolder !== undefined) return;
+  const {stdout} = await exec([join(context.root, 'caisson'), 'build', '--json'], {
+    cwd: context.root,
+    signal: context.signal,
+    timeoutMs: 30 * MINUTE_MS,
+    onLine: (line) => {
+      if (/^[\w-].*(: |\.\.\.)/.test(line)) context.output.write(`${line}\n`);
+    },
+  });
+  context.releaseFolder = (JSON.parse(stdout) as {directory: string}).directory;
+}
+
+function tests(
+  name: string,
+  when: Stage['when'],
+  needs: readonly string[],
+  limits: Pick<TestRun, 'timeoutMs' | 'concurrency'>,
+): Stage {
   return {
     name,
     when,
     takesPattern: true,
+    needs,
     run({root, pattern, output, signal, releaseFolder}) {
       // Node's runner gives its own environment to the files' processes, and takes no other.
       if (releaseFolder !== undefined) process.env['CAISSON_RELEASE_DIR'] = releaseFolder;
       return runTests({...limits, folder: join(root, 'test', name), pattern, output, signal});
     },
   };
+}
+
+/** Preparations count as one: done or not. */
+async function timed(name: string, work: () => Promise<void>): Promise<Result> {
+  const startedAt = performance.now();
+  await work();
+  return {passed: 1, failures: [], times: [{file: name, seconds: (performance.now() - startedAt) / 1000}]};
 }
 
 /** Runs commands that say what is wrong; all of them together count as one. */

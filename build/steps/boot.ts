@@ -24,7 +24,7 @@ export function selectorStep({rootDir, lock, toolbox, scratchDir}: StepContext):
     needs: ['tools-tree'],
     async inputs() {
       const prints = Object.entries(await fingerprintTree(source)).filter(([path]) =>
-        /^[^/]+\.(c|h)$/.test(path),
+        /^[^/]+\.(c|h|lds)$/.test(path),
       );
       return Object.fromEntries(prints.map(([path, print]) => [`image/selector/${path}`, print]));
     },

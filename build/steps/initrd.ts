@@ -45,6 +45,7 @@ export function initrdStep(context: StepContext): Step {
       );
       return {
         ...Object.fromEntries(prints.map(([path, print]) => [`overlays/initrd/${path}`, print])),
+        'name and id': JSON.stringify([definition.name, definition.id]),
         'initrd.files': JSON.stringify(definition.initrd.files),
         'initrd.modules': JSON.stringify(definition.initrd.modules),
         'source date': String(lock.sourceDate),
@@ -97,7 +98,16 @@ export function initrdStep(context: StepContext): Step {
       progress.note('compressing');
       const archive = join(scratchDir, 'initrd.cpio');
       await writeFile(archive, encodeCpio(entries.values(), {mtime: lock.sourceDate}));
-      await toolbox.run(['zstd', '-9', '-T0', '--quiet', '--rm', '-o', join(out, INITRD_FILE), archive]);
+      await toolbox.run([
+        'zstd',
+        '-9',
+        '--single-thread',
+        '--quiet',
+        '--rm',
+        '-o',
+        join(out, INITRD_FILE),
+        archive,
+      ]);
       await rm(tree, {recursive: true});
       await rm(modules, {recursive: true});
     },

@@ -7,6 +7,7 @@
 import {createHash} from 'node:crypto';
 import {mkdir, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
+import {CodedError} from '../../formats/errors.ts';
 import {guidFromHex} from '../../formats/guid.ts';
 import type {Progress} from '../../platform/log.ts';
 import {appendVerity} from '../../image/verity.ts';
@@ -16,12 +17,21 @@ import {fetchPackages, packagePath} from '../packages.ts';
 import {encodeSbom} from '../sbom.ts';
 import {archiveTree, unpackArchive} from '../tree/archive.ts';
 import {dropPackages, dropPaths} from '../tree/drop.ts';
-import {describeState, findOrphanScripts, finishTree, moveEtc} from '../tree/finish.ts';
+import {
+  describeState,
+  findOrphanScripts,
+  findSecrets,
+  finishTree,
+  forgetEnablement,
+  moveEtc,
+} from '../tree/finish.ts';
 import {applyOverlay, overlayInputs} from '../tree/overlay.ts';
 import {makeAccounts} from '../tree/users.ts';
 import type {StepContext} from './context.ts';
 import {MODULES_FILE} from './kernel.ts';
 import {TREE_FILE, digestPackages} from './trees.ts';
+
+export class UsrError extends CodedError<'secret-in-image'> {}
 
 /** erofs and verity tree, as it lies in a USR partition. */
 export const USR_FILE = 'usr.img';
@@ -48,6 +58,7 @@ export function usrStep(context: StepContext): Step {
       const {name, id, version, channel, home, packages: lists, paths, enable, disable} = definition;
       return {
         ...(await overlayInputs(overlays)),
+        'kernel.modules.drop': JSON.stringify(definition.kernel.modules.drop),
         'name, version and channel': JSON.stringify([name, id, version, channel, home]),
         'packages.drop and packages.unpack': JSON.stringify([lists.drop, lists.unpack]),
         'paths.drop': JSON.stringify(paths.drop),
@@ -65,18 +76,31 @@ export function usrStep(context: StepContext): Step {
       for (const entry of lock.unpack)
         await toolbox.run(['dpkg-deb', '--extract', packagePath(packages, entry), tree]);
 
+      // Everything is taken out before an overlay goes in: what a site adds is never dropped.
       progress.note('pruning');
-      await dropPackages(tree, definition.packages.drop);
+      for (const name of await dropPackages(tree, definition.packages.drop))
+        warn(`packages.drop: no package brings in ${name}`);
+      for (const pattern of await dropPaths(tree, definition.paths.drop))
+        warn(`paths.drop: nothing matches ${pattern}`);
+      await forgetEnablement(tree);
       progress.note('overlays and accounts');
       for (const overlay of overlays) await applyOverlay(overlay, tree);
       await makeAccounts(tree, overlays, toolbox, lock.sourceDate);
       progress.note('finishing');
       const osRelease = osReleaseOf(definition, lock, await this.inputs());
       await finishTree({tree, definition, osRelease, sourceDate: lock.sourceDate, toolbox});
-      for (const pattern of await dropPaths(tree, definition.paths.drop))
-        warn(`paths.drop: nothing matches ${pattern}`);
       await describeState(tree, toolbox);
       for (const script of await findOrphanScripts(tree)) warn(`no interpreter for ${script}`);
+      const secrets = await findSecrets(tree);
+      if (secrets.length > 0) {
+        throw new UsrError(
+          'secret-in-image',
+          `every host of this release would share ${secrets.join(', ')}`,
+          {
+            hint: 'take the file out of the overlay or of the package; hosts make their own keys on the first boot',
+          },
+        );
+      }
       await moveEtc(tree, lock.sourceDate);
       await unpackArchive(join(needed.get('kernel')?.directory ?? '', MODULES_FILE), tree, toolbox, [
         './usr',

@@ -1,19 +1,16 @@
 /** Takes out of a tree what only served to configure it, and what a host has no use for. */
 import {lstat, readFile, readdir, rm, rmdir} from 'node:fs/promises';
 import {join} from 'node:path';
-import {CodedError} from '../../formats/errors.ts';
 import {compilePatterns} from '../../formats/glob.ts';
 import {pathExists, walkTree} from '../../platform/files.ts';
-
-export class DropError extends CodedError<'no-such-package'> {}
 
 const DPKG_INFO = 'var/lib/dpkg/info';
 
 /**
- * Removes every file that belongs to one of the packages and to no other. Throws DropError for a package that is not
- * installed: a stale list hides mistakes.
+ * Removes every file that belongs to one of the packages and to no other. Returns the packages that are not installed:
+ * a site may have removed what brought them in, else the list is stale.
  */
-export async function dropPackages(tree: string, packages: readonly string[]): Promise<void> {
+export async function dropPackages(tree: string, packages: readonly string[]): Promise<string[]> {
   const info = join(tree, DPKG_INFO);
   const lists = (await readdir(info)).filter((name) => name.endsWith('.list'));
   const owners = new Map<string, Set<string>>();
@@ -28,21 +25,12 @@ export async function dropPackages(tree: string, packages: readonly string[]): P
       owners.set(path, set.add(name));
     }
   }
-  const unknown = packages.filter((name) => !installed.has(name));
-  if (unknown.length > 0) {
-    throw new DropError(
-      'no-such-package',
-      `packages.drop names ${unknown.join(', ')}, which no package brings in`,
-      {
-        hint: 'take the name out of packages.drop',
-      },
-    );
-  }
   const dropped = new Set(packages);
   const paths = [...owners]
     .filter(([, names]) => [...names].every((name) => dropped.has(name)))
     .map(([path]) => path);
   await removePaths(tree, paths);
+  return packages.filter((name) => !installed.has(name));
 }
 
 /** Removes what the patterns cover. Returns the patterns that covered nothing. */

@@ -45,7 +45,10 @@ export async function applyOverlay(source: OverlaySource, tree: string): Promise
     const target = join(tree, path);
     await requirePlainParents(tree, path, where);
     if (kind === 'directory') {
-      if (!(await isDirectory(target))) await mkdir(target);
+      if (await isDirectory(target)) continue;
+      await mkdir(target);
+      // Not what the umask of this build makes of it.
+      await chmod(target, 0o755);
     } else if (kind === 'symlink') {
       const link = await readlink(join(source.directory, path));
       requireInside(path, link, where);

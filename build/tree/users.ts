@@ -42,6 +42,7 @@ export async function makeAccounts(
     await toolbox.run(['rm', '-f', join(tree, 'etc', name), join(tree, 'etc', `${name}-`)]);
   }
   await toolbox.run(['systemd-sysusers', `--root=${tree}`], {env: {SOURCE_DATE_EPOCH: String(sourceDate)}});
+  await toolbox.run(['rm', '-f', join(tree, 'etc/.pwd.lock')]);
   const declared = await declaredNumbers(tree, overlays);
   for (const [account, number] of new Map([...before, ...(await readAccounts(tree))])) {
     const [kind, name] = account.split(' ') as [string, string];

@@ -36,6 +36,11 @@ describe('booting again', () => {
       await guest.run(['sh', '-c', 'echo remember > ~/note; sync']);
       const first = await imprint(guest);
       assert.match(first['machineId'] ?? '', /^[0-9a-f]{32}\n$/);
+      // The host made its key itself: the release has none.
+      assert.equal(
+        await guest.run(['sh', '-c', 'ls /usr/share/caisson/etc/ssh | grep host_key || true']),
+        '',
+      );
       for (const round of [1, 2]) {
         await guest.reboot(BOOT);
         await guest.bootFinished(BOOT);

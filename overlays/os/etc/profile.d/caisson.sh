@@ -1,0 +1,2 @@
+# Programs that an operator adds to this host.
+PATH=$PATH:/opt/bin
