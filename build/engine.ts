@@ -11,7 +11,7 @@ import {mkdir, readFile, readdir, rename, rm, stat, utimes} from 'node:fs/promis
 import {join} from 'node:path';
 import {CodedError} from '../formats/errors.ts';
 import {z} from '../formats/schema.ts';
-import {pathExists, sha256File, walkTree, writeFileAtomic} from '../platform/files.ts';
+import {fingerprintTree, pathExists, writeFileAtomic} from '../platform/files.ts';
 import type {Log, Progress} from '../platform/log.ts';
 
 export class EngineError extends CodedError<'bad-plan'> {}
@@ -51,18 +51,15 @@ type Meta = z.infer<typeof metaSchema>;
 
 /** Runs all steps, independent ones beside each other, and returns their results by name. */
 export async function runSteps(steps: readonly Step[], context: EngineContext): Promise<StepResults> {
+  checkPlan(steps);
   const started = new Map<string, Promise<StepResult>>();
   const failed = new AbortController();
   for (const step of steps) {
-    const needs = step.needs.map((name) => {
-      const needed = started.get(name);
-      if (needed === undefined)
-        throw new EngineError('bad-plan', `step ${step.name} needs ${name}, which does not come before it`);
-      return needed.then((result) => [name, result] as const);
-    });
+    const needs = step.needs.map(async (name) => [name, (await started.get(name)) as StepResult] as const);
     const running = Promise.all(needs)
       .then((results) => {
         failed.signal.throwIfAborted();
+        context.signal.throwIfAborted();
         return runStep(step, new Map(results), context);
       })
       .then((result) => {
@@ -84,6 +81,18 @@ export async function runSteps(steps: readonly Step[], context: EngineContext): 
       (settled[index] as PromiseFulfilledResult<StepResult>).value,
     ]),
   );
+}
+
+/** Before anything runs: a step that was started could not be taken back. */
+function checkPlan(steps: readonly Step[]): void {
+  const before = new Set<string>();
+  for (const {name, needs} of steps) {
+    const missing = needs.find((needed) => !before.has(needed));
+    if (missing !== undefined)
+      throw new EngineError('bad-plan', `step ${name} needs ${missing}, which does not come before it`);
+    if (before.has(name)) throw new EngineError('bad-plan', `step ${name} is in the plan twice`);
+    before.add(name);
+  }
 }
 
 async function runStep(step: Step, needed: StepResults, context: EngineContext): Promise<StepResult> {
@@ -137,19 +146,21 @@ async function explainRun(home: string, inputs: Readonly<Record<string, string>>
   return changes.length > 4 ? `${shown} and ${changes.length - 4} more` : shown;
 }
 
+/** Undefined for a result that is not there, and for one whose description was damaged: it is made anew. */
 async function readMeta(directory: string): Promise<Meta | undefined> {
   const file = join(directory, META_FILE);
   if (!(await pathExists(file))) return undefined;
-  const parsed = metaSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
-  return parsed.success ? parsed.data : undefined;
+  try {
+    return metaSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
+    throw error;
+  }
 }
 
 async function digestTree(directory: string): Promise<string> {
-  const hash = createHash('sha256');
-  for (const {path, kind} of await walkTree(directory)) {
-    if (kind === 'file') hash.update(`${path}\0${await sha256File(join(directory, path))}\n`);
-  }
-  return hash.digest('hex');
+  const prints = Object.entries(await fingerprintTree(directory));
+  return createHash('sha256').update(JSON.stringify(prints)).digest('hex');
 }
 
 async function resultsByAge(home: string): Promise<string[]> {
