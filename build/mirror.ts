@@ -15,33 +15,56 @@ export interface Mirror {
   proxy: string | undefined;
 }
 
-const DEBIAN_SUITE =
-  /^(bullseye|bookworm|trixie|forky|sid|stable|oldstable|oldoldstable|testing|unstable)(-.+)?$/;
-
-export async function findMirror(options: {
+export interface MirrorOptions {
   mirror?: string | undefined;
   securityMirror?: string | undefined;
-}): Promise<Mirror> {
-  const proxy = await aptProxy();
-  if (options.mirror !== undefined) {
-    const main = checkAddress(options.mirror);
-    return {main, security: checkAddress(options.securityMirror ?? securityOf(main)), proxy};
-  }
-  const targets = await aptTargets();
-  const main = targets.find(({codename}) => DEBIAN_SUITE.test(codename) && !codename.includes('-'));
-  const security = targets.find(({codename}) => DEBIAN_SUITE.test(codename) && /-security$/.test(codename));
-  if (main === undefined) {
-    throw new MirrorError('no-mirror', "this machine's apt names no Debian mirror", {
-      hint: 'name one with --mirror URL (and --security-mirror URL)',
-    });
-  }
-  return {
-    main: checkAddress(main.address),
-    security: checkAddress(
-      options.securityMirror ?? security?.address ?? securityOf(checkAddress(main.address)),
-    ),
-    proxy,
-  };
+}
+
+/** An archive that apt of this machine is set up for. */
+export interface AptTarget {
+  /** With a trailing slash. */
+  address: string;
+  suite: string;
+}
+
+const DEBIAN_SUITE = /^(bullseye|bookworm|trixie|forky|sid|stable|oldstable|oldoldstable|testing|unstable)$/;
+
+export async function findMirror(options: MirrorOptions): Promise<Mirror> {
+  const targets = options.mirror === undefined ? await aptTargets() : [];
+  return {...chooseMirror(options, targets), proxy: await aptProxy()};
+}
+
+/** Options go before apt's own targets. Throws MirrorError. */
+export function chooseMirror(
+  {mirror, securityMirror}: MirrorOptions,
+  targets: readonly AptTarget[],
+): Omit<Mirror, 'proxy'> {
+  const main = checkAddress(mirror ?? findDebian(targets));
+  const security =
+    securityMirror ??
+    (mirror === undefined ? targets.find(({suite}) => isSecuritySuite(suite))?.address : undefined) ??
+    securityOf(main);
+  return {main, security: checkAddress(security)};
+}
+
+/**
+ * Archives of others name their suites after Debian's, too; Debian itself has an update suite beside the release, or
+ * at least the usual path.
+ */
+function findDebian(targets: readonly AptTarget[]): string {
+  const releases = targets.filter(({suite}) => DEBIAN_SUITE.test(suite));
+  const found =
+    releases.find(({address, suite}) =>
+      targets.some((other) => other.address === address && other.suite === `${suite}-updates`),
+    ) ?? releases.find(({address}) => /(?<!\/linux)\/debian\/$/.test(address));
+  if (found !== undefined) return found.address;
+  throw new MirrorError('no-mirror', "this machine's apt names no Debian mirror", {
+    hint: 'name one with --mirror URL (and --security-mirror URL)',
+  });
+}
+
+function isSecuritySuite(suite: string): boolean {
+  return suite.endsWith('-security') && DEBIAN_SUITE.test(suite.replace(/-security$/, ''));
 }
 
 /** Mirrors keep the security archive beside the main one. Throws MirrorError when that cannot be told from the name. */
@@ -67,13 +90,14 @@ export function suiteBase(mirror: Mirror, suite: string): string {
 export const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /** What apt would fetch; unlike its list of targets this does not need indexes that were fetched before. */
-async function aptTargets(): Promise<{address: string; codename: string}[]> {
-  const {stdout} = await exec(['apt-get', 'update', '--print-uris']);
-  return [...stdout.matchAll(/^'(\S+)dists\/([^/']+(?:\/updates)?)\/InRelease'/gm)].map(
-    ([, address = '', codename = '']) => ({
-      address,
-      codename,
-    }),
+async function aptTargets(): Promise<AptTarget[]> {
+  return parseAptUris((await exec(['apt-get', 'update', '--print-uris'])).stdout);
+}
+
+/** Reads what `apt-get update --print-uris` says. */
+export function parseAptUris(text: string): AptTarget[] {
+  return [...text.matchAll(/^'(\S+)dists\/([^/']+(?:\/updates)?)\/InRelease'/gm)].map(
+    ([, address = '', suite = '']) => ({address, suite}),
   );
 }
 

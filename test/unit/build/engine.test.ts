@@ -189,11 +189,7 @@ describe('runSteps', () => {
       [step('a', {needs: ['a']})],
       [step('a'), step('a')],
     ];
-    for (const plan of bad)
-      await assert.rejects(
-        runAll(plan),
-        (error) => error instanceof EngineError && error.code === 'bad-plan',
-      );
+    for (const plan of bad) await assert.rejects(runAll(plan), EngineError);
     assert.deepEqual(ran, []);
   });
 
