@@ -9,23 +9,40 @@ import {describeIssues, z} from '../formats/schema.ts';
 
 export class LockError extends CodedError<'bad-lock' | 'lock-drift'> {}
 
+const name = z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,127}$/, 'not the name of a package');
+const version = z.string().regex(/^[A-Za-z0-9.+:~-]{1,255}$/, 'not the version of a package');
+
 const packageSchema = z.strictObject({
-  name: z.string(),
-  version: z.string(),
-  architecture: z.string(),
+  name,
+  version,
+  architecture: z.string().regex(/^(amd64|all)$/, 'neither amd64 nor all'),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
   bytes: z.int().positive(),
-  filename: z.string().regex(/^(?!.*\.\.)[\w.+~/:%-]+\.deb$/, 'not the path of a package below a mirror'),
+  filename: z
+    .string()
+    .max(1024)
+    // No part begins with a dot, and nothing can lead to another host.
+    .regex(/^pool(\/[\w+~-][\w.+~-]*)+\.deb$/, 'not the path of a package below a mirror'),
   archive: z.enum(['main', 'security']),
-  source: z.string(),
-  sourceVersion: z.string(),
+  source: name,
+  sourceVersion: version,
+});
+
+/** A tree has each package once; a second one would silently take the first one's place. */
+const packageList = z.array(packageSchema).superRefine((list, context) => {
+  const seen = new Set<string>();
+  for (const [index, entry] of list.entries()) {
+    if (seen.has(entry.name))
+      context.addIssue({code: 'custom', path: [index, 'name'], message: `${entry.name} is listed twice`});
+    seen.add(entry.name);
+  }
 });
 
 const lockSchema = z.strictObject({
   format: z.literal('caisson-lock-1'),
   /** Seconds since 1970: the newest date of the archive's indexes; every time stamp of the image is this one. */
   sourceDate: z.int().positive(),
-  suites: z.array(z.string()),
+  suites: z.array(z.string()).min(1),
   /** What was asked for, so that a lock that does not fit the definition is refused. */
   requested: z.strictObject({
     os: z.array(z.string()),
@@ -33,10 +50,10 @@ const lockSchema = z.strictObject({
     kernel: z.string(),
     tools: z.array(z.string()),
   }),
-  os: z.array(packageSchema).min(1),
-  unpack: z.array(packageSchema),
-  kernel: z.array(packageSchema).length(1),
-  tools: z.array(packageSchema).min(1),
+  os: packageList.min(1),
+  unpack: packageList,
+  kernel: packageList.length(1),
+  tools: packageList.min(1),
 });
 
 export type LockedPackage = z.infer<typeof packageSchema>;
@@ -47,6 +64,11 @@ export type PackageSet = 'os' | 'unpack' | 'kernel' | 'tools';
 export const MAX_LOCK_BYTES = 8 << 20;
 
 export function parseLock(text: string, path: string): PackageLock {
+  if (text.length > MAX_LOCK_BYTES)
+    throw new LockError(
+      'bad-lock',
+      `${path} has over ${MAX_LOCK_BYTES} characters, more than any package lock`,
+    );
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -80,24 +102,25 @@ export function formatLock(lock: PackageLock): string {
 /** Refuses a lock that was made for another definition. */
 export function requireSameRequest(
   lock: PackageLock,
-  requested: PackageLock['requested'],
+  wanted: Pick<PackageLock, 'requested' | 'suites'>,
   path: string,
 ): void {
-  const differences = (['os', 'unpack', 'tools'] as const).flatMap((set) => {
-    const [locked, wanted] = [new Set(lock.requested[set]), new Set(requested[set])];
-    const added = [...wanted].filter((name) => !locked.has(name)).map((name) => `+${name}`);
-    const gone = [...locked].filter((name) => !wanted.has(name)).map((name) => `-${name}`);
-    return [...added, ...gone].map((change) => `${set} ${change}`);
-  });
-  if (lock.requested.kernel !== requested.kernel)
-    differences.push(`kernel ${lock.requested.kernel} -> ${requested.kernel}`);
-  if (differences.length > 0) {
-    throw new LockError(
-      'lock-drift',
-      `${path} was made for another list of packages: ${differences.join(', ')}`,
-      {
-        hint: 'build once without --lock to make a new lock from out/VERSION/packages.lock.json',
-      },
-    );
-  }
+  const differences = (['os', 'unpack', 'tools'] as const).flatMap((set) =>
+    describeChanges(set, lock.requested[set], wanted.requested[set]),
+  );
+  differences.push(...describeChanges('suites', lock.suites, wanted.suites));
+  if (lock.requested.kernel !== wanted.requested.kernel)
+    differences.push(`kernel ${lock.requested.kernel} -> ${wanted.requested.kernel}`);
+  if (differences.length === 0) return;
+  throw new LockError(
+    'lock-drift',
+    `${path} was made for another list of packages: ${differences.join(', ')}`,
+    {hint: 'build once without --lock to make a new lock from out/VERSION/packages.lock.json'},
+  );
+}
+
+function describeChanges(what: string, locked: readonly string[], wanted: readonly string[]): string[] {
+  const added = wanted.filter((each) => !locked.includes(each)).map((each) => `+${each}`);
+  const gone = locked.filter((each) => !wanted.includes(each)).map((each) => `-${each}`);
+  return [...added, ...gone].map((change) => `${what} ${change}`);
 }

@@ -9,7 +9,7 @@ import type {Log} from '../platform/log.ts';
 import {fingerprintProgram} from './bundle.ts';
 import {type Definition, applySite, checkVersion, parseDefinition, parseSite} from './definition.ts';
 import {type Step, runSteps} from './engine.ts';
-import {MAX_LOCK_BYTES, type PackageLock, parseLock, requireSameRequest} from './lock.ts';
+import {type PackageLock, parseLock, requireSameRequest} from './lock.ts';
 import {findMirror, type Mirror} from './mirror.ts';
 import type {PackageCache} from './packages.ts';
 import {type MadeRelease, makeRelease} from './release.ts';
@@ -154,9 +154,8 @@ async function readOrMakeLock(
       signal,
     });
   }
-  const bytes = await readFile(lockFile);
-  const lock = parseLock(bytes.subarray(0, MAX_LOCK_BYTES).toString('utf8'), lockFile);
-  requireSameRequest(lock, requestOf(definition), lockFile);
+  const lock = parseLock(await readFile(lockFile, 'utf8'), lockFile);
+  requireSameRequest(lock, {requested: requestOf(definition), suites: definition.suites}, lockFile);
   return lock;
 }
 

@@ -10,7 +10,7 @@ import type {HttpClient} from '../platform/http.ts';
 import type {Log} from '../platform/log.ts';
 import {createApt} from './apt.ts';
 import type {Definition} from './definition.ts';
-import {type LockedPackage, type PackageLock, formatLock, parseLock} from './lock.ts';
+import {LockError, type LockedPackage, type PackageLock, formatLock, parseLock} from './lock.ts';
 import {type Mirror, MirrorError, aptSources, suiteBase} from './mirror.ts';
 
 export interface ResolveContext {
@@ -46,7 +46,8 @@ export async function resolvePackages(
     )
     .digest('hex');
   const kept = join(context.cacheDir, 'locks', `${key}.json`);
-  if (await pathExists(kept)) return parseLock(await readFile(kept, 'utf8'), kept);
+  const earlier = await readKept(kept);
+  if (earlier !== undefined) return earlier;
 
   return context.log.step('Choosing packages', async (progress) => {
     const directory = join(context.scratchDir, 'apt');
@@ -76,12 +77,23 @@ export async function resolvePackages(
 
 /** Mirrors sign their indexes anew several times a day; with the same packages that is no reason to build again. */
 async function keepSourceDate(lock: PackageLock, newest: string): Promise<PackageLock> {
-  const before = (await pathExists(newest)) ? parseLock(await readFile(newest, 'utf8'), newest) : undefined;
+  const before = await readKept(newest);
   const isSame =
     before !== undefined && formatLock({...lock, sourceDate: before.sourceDate}) === formatLock(before);
   const steady = parseLock(formatLock(isSame ? before : lock), newest);
   await writeFileAtomic(newest, formatLock(steady));
   return steady;
+}
+
+/** Undefined for a lock that is not there, was damaged, or comes from a version of Caisson with other rules. */
+async function readKept(path: string): Promise<PackageLock | undefined> {
+  if (!(await pathExists(path))) return undefined;
+  try {
+    return parseLock(await readFile(path, 'utf8'), path);
+  } catch (error) {
+    if (error instanceof LockError) return undefined;
+    throw error;
+  }
 }
 
 /** The security archive keeps its pool below updates/. */
