@@ -67,6 +67,9 @@ export async function makeOem(workDir: string, options: FileSystemOptions): Prom
       'mkfs.ext4',
       '-q',
       '-F',
+      // Also fits disks with sectors of 4096 bytes.
+      '-b',
+      '4096',
       '-L',
       'OEM',
       '-U',

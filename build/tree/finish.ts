@@ -1,6 +1,7 @@
 /**
  * Work that a general-purpose system does on its first boot and whose result is the same on every host: linker cache,
- * hardware database, message catalogue, enabled units. Doing it here makes the first boot as quick as the others.
+ * message catalogue, enabled units. Doing it here makes the first boot as quick as the others. (The hardware database
+ * needs nothing: udev's package compiled it.)
  */
 import {mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
@@ -32,9 +33,6 @@ export async function finishTree(options: FinishOptions): Promise<void> {
   await writeFile(join(tree, 'usr/lib/os-release'), encodeOsRelease(options.osRelease));
   await enableUnits(tree, options.definition, toolbox);
   await toolbox.run(['ldconfig', '-r', tree]);
-  await toolbox.run(['systemd-hwdb', `--root=${tree}`, '--usr', 'update']);
-  // Compiled into one file; the sources only take room.
-  await rm(join(tree, 'usr/lib/udev/hwdb.d'), {recursive: true, force: true});
   await toolbox.run(['journalctl', `--root=${tree}`, '--update-catalog']);
   await mkdir(join(tree, dirname(CATALOG_IN_USR)), {recursive: true});
   await rename(join(tree, CATALOG), join(tree, CATALOG_IN_USR));
