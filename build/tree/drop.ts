@@ -1,6 +1,6 @@
 /** Takes out of a tree what only served to configure it, and what a host has no use for. */
 import {lstat, readFile, readdir, rm, rmdir} from 'node:fs/promises';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {compilePatterns} from '../../formats/glob.ts';
 import {pathExists, walkTree} from '../../platform/files.ts';
 
@@ -44,7 +44,10 @@ export async function dropPaths(tree: string, patterns: readonly string[]): Prom
 /** Files and links first, then the directories that became empty, deepest first. */
 async function removePaths(tree: string, paths: readonly string[]): Promise<void> {
   const directories: string[] = [];
+  const plain = new Map<string, Promise<boolean>>();
   for (const path of paths) {
+    // What lies behind a link of the tree may lie outside of it: an absolute one leads into this machine.
+    if (!(await isPlainDirectory(tree, dirname(path), plain))) continue;
     const found = await lstat(join(tree, path)).catch(() => undefined);
     if (found?.isDirectory() === true) directories.push(path);
     else if (found !== undefined) await rm(join(tree, path));
@@ -54,8 +57,29 @@ async function removePaths(tree: string, paths: readonly string[]): Promise<void
   }
 }
 
+/** Whether the path and all above it are directories, not links to some; answers are kept in `known`. */
+function isPlainDirectory(
+  tree: string,
+  path: string,
+  known: Map<string, Promise<boolean>>,
+): Promise<boolean> {
+  if (path === '.') return Promise.resolve(true);
+  const answer =
+    known.get(path) ??
+    isPlainDirectory(tree, dirname(path), known).then(
+      async (isPlain) =>
+        isPlain &&
+        (await lstat(join(tree, path)).then(
+          (found) => found.isDirectory(),
+          () => false,
+        )),
+    );
+  known.set(path, answer);
+  return answer;
+}
+
 /** dpkg's lists still name /bin and /lib, which are links into /usr. */
 function canonicalPath(line: string): string {
-  const path = line.replace(/^\/\.?/, '').replace(/\/$/, '');
+  const path = line === '/.' ? '' : line.replace(/^\//, '').replace(/\/$/, '');
   return /^(bin|sbin|lib|lib64)(\/|$)/.test(path) ? `usr/${path}` : path;
 }

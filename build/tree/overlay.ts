@@ -10,7 +10,7 @@ import {CodedError} from '../../formats/errors.ts';
 import {fingerprintTree, pathExists, walkTree} from '../../platform/files.ts';
 
 export class OverlayError extends CodedError<
-  'no-overlay' | 'outside-tree' | 'not-an-image-path' | 'not-a-file'
+  'no-overlay' | 'outside-tree' | 'not-an-image-path' | 'not-a-file' | 'replaces-directory'
 > {}
 
 export interface OverlaySource {
@@ -44,19 +44,29 @@ export async function applyOverlay(source: OverlaySource, tree: string): Promise
     }
     const target = join(tree, path);
     await requirePlainParents(tree, path, where);
+    const before = await lstat(target).catch(() => undefined);
     if (kind === 'directory') {
-      if (await isDirectory(target)) continue;
+      if (before?.isDirectory() === true) continue;
+      if (before !== undefined) throw notADirectory(where, path);
       await mkdir(target);
       // Not what the umask of this build makes of it.
       await chmod(target, 0o755);
+    } else if (before?.isDirectory() === true) {
+      throw new OverlayError(
+        'replaces-directory',
+        `${where} would take the place of the directory /${path}`,
+        {
+          hint: 'leave the directory out with paths.drop first, if that is meant',
+        },
+      );
     } else if (kind === 'symlink') {
       const link = await readlink(join(source.directory, path));
       requireInside(path, link, where);
-      await rm(target, {force: true, recursive: true});
+      await rm(target, {force: true});
       await symlink(link, target);
     } else if (kind === 'file') {
       const {mode} = await stat(join(source.directory, path));
-      await rm(target, {force: true, recursive: true});
+      await rm(target, {force: true});
       await copyFile(join(source.directory, path), target);
       await chmod(target, (mode & 0o100) === 0 ? 0o644 : 0o755);
     } else {
@@ -68,16 +78,16 @@ export async function applyOverlay(source: OverlaySource, tree: string): Promise
 async function requirePlainParents(tree: string, path: string, where: string): Promise<void> {
   for (let parent = dirname(path); parent !== '.'; parent = dirname(parent)) {
     const found = await lstat(join(tree, parent)).catch(() => undefined);
-    if (found !== undefined && !found.isDirectory()) {
-      throw new OverlayError(
-        'outside-tree',
-        `${where}: /${parent} is not a directory of the image but a link or file`,
-        {
-          hint: 'put the file where the link points, for example usr/lib instead of lib',
-        },
-      );
-    }
+    if (found !== undefined && !found.isDirectory()) throw notADirectory(where, parent);
   }
+}
+
+function notADirectory(where: string, path: string): OverlayError {
+  return new OverlayError(
+    'outside-tree',
+    `${where}: /${path} is not a directory of the image but a link or file`,
+    {hint: 'put the file where the link points, for example usr/lib instead of lib'},
+  );
 }
 
 /** A link may point to a place of the running host, but not climb above its root. */
@@ -86,11 +96,4 @@ function requireInside(path: string, link: string, where: string): void {
   if (reached === '..' || reached.startsWith('../')) {
     throw new OverlayError('outside-tree', `${where}: its target ${link} lies outside of the image`);
   }
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  return lstat(path).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
 }
