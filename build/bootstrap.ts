@@ -32,8 +32,12 @@ const LOCAL_SUITE = 'local';
  * What a package's scripts make at random or take from this machine must not be in any image: above all no ssh host
  * keys, which all hosts would share. mmdebstrap calls it with the tree's path.
  */
-const FORGET_HOOK =
-  'rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf; : > "$1"/etc/apt/sources.list';
+const FORGET_HOOK = [
+  'rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/hostname "$1"/etc/resolv.conf',
+  ': > "$1"/etc/apt/sources.list',
+  // Python's byte code holds times of its own.
+  'find "$1"/usr -name __pycache__ -prune -exec rm -rf {} +',
+].join('; ');
 
 export async function bootstrap(cache: PackageCache, options: BootstrapOptions): Promise<void> {
   const {packages, out, workDir, sourceDate} = options;

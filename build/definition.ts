@@ -2,14 +2,14 @@
  * What a build is asked to make: os.yaml, the site's file laid over it, and the options of the command line, checked
  * once. Everything after this module trusts the shape.
  */
-import {valid as validVersion} from 'semver';
-import {LineCounter, parseDocument} from 'yaml';
+import {type Document, LineCounter, isMap, isNode, isScalar, parseDocument} from 'yaml';
 import {CodedError} from '../formats/errors.ts';
 import {expandBraces} from '../formats/glob.ts';
-import {describeIssues, z} from '../formats/schema.ts';
+import {listIssues, z} from '../formats/schema.ts';
 import {parseSize} from '../formats/units.ts';
+import {isVersion} from '../formats/version.ts';
 
-export type DefinitionErrorCode = 'bad-yaml' | 'bad-definition' | 'bad-version';
+export type DefinitionErrorCode = 'bad-yaml' | 'bad-definition' | 'bad-version' | 'bad-channel';
 export class DefinitionError extends CodedError<DefinitionErrorCode> {}
 
 const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,127}$/, 'not a Debian package name');
@@ -25,26 +25,34 @@ const pattern = z
       context.addIssue({code: 'custom', message: (error as Error).message});
     }
   });
-const size = z.union([z.string(), z.number()]).transform((text, context) => {
-  try {
-    return parseSize(String(text));
-  } catch (error) {
-    context.addIssue({code: 'custom', message: (error as Error).message});
-    return 0;
-  }
-});
+const size = z
+  .union([z.string(), z.number()], 'expected a size like "900 MiB"')
+  .transform((text, context) => {
+    try {
+      return parseSize(String(text));
+    } catch (error) {
+      context.addIssue({code: 'custom', message: (error as Error).message});
+      return 0;
+    }
+  });
 const unitName = z
   .string()
   .regex(/^[\w:.@\\-]{1,240}\.(service|socket|target|timer|path|mount)$/, 'not the name of a unit');
-const channel = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'not a channel name');
-const argument = z.string().regex(/^[\x21-\x7E]{1,512}$/, 'not one kernel argument');
+const CHANNEL = /^[a-z][a-z0-9-]{0,31}$/;
+const channel = z.string().regex(CHANNEL, 'not a channel name');
+/** What the build itself says to the kernel: a second value would win over the one that belongs to /usr. */
+const RESERVED_ARGUMENT = /^(usrhash|roothash|systemd\.verity.*|mount\.usr.*)(=|$)/;
+const argument = z
+  .string()
+  .regex(/^[\x21-\x7E]{1,512}$/, 'not one kernel argument')
+  .refine((text) => !RESERVED_ARGUMENT.test(text), 'set by the build itself');
 
 const definitionSchema = z.strictObject({
-  name: z.string().min(1).max(64),
+  name: z.string().regex(/^[^\p{C}]{1,64}$/u, 'not a name of 1 to 64 printable characters'),
   id: z.string().regex(/^[a-z0-9._-]{1,32}$/, 'not an os-release ID'),
   version: z.string(),
   channel,
-  home: z.url(),
+  home: z.url({protocol: /^https?$/, error: 'not a web address'}),
   suites: z.array(z.string().regex(/^[a-z0-9-]+$/)).min(1),
   packages: z.strictObject({
     include: z.array(packageName).min(1),
@@ -109,6 +117,9 @@ export function applySite(base: Definition, site: Site, path: string): Definitio
       },
     );
   }
+  const both = site.enable.filter((unit) => site.disable.includes(unit));
+  if (both.length > 0)
+    throw new DefinitionError('bad-definition', `${path}: ${both.join(', ')} is in enable and in disable`);
   const removed = new Set(site.packages?.remove);
   return {
     ...base,
@@ -128,29 +139,61 @@ export function applySite(base: Definition, site: Site, path: string): Definitio
   };
 }
 
-/** Semantic versioning 2.0: payloads are ordered by it. */
+/** Payloads are ordered by it. */
 export function checkVersion(version: string, where: string): string {
-  if (validVersion(version) !== version) {
+  if (!isVersion(version)) {
     throw new DefinitionError('bad-version', `${where}: version "${version}" is not a semantic version`, {
-      hint: 'use three numbers without leading zeros, for example 1.4.0 or 1.4.0-rc.1',
+      hint: 'use three numbers without leading zeros, and lower case, for example 1.4.0 or 1.4.0-rc.1',
     });
   }
   return version;
 }
 
+export function checkChannel(name: string, where: string): string {
+  if (!CHANNEL.test(name)) {
+    throw new DefinitionError('bad-channel', `${where}: "${name}" is not the name of a channel`, {
+      hint: 'use lower case letters, digits and hyphens, for example stable',
+    });
+  }
+  return name;
+}
+
 function parseChecked<T extends z.ZodType>(source: SourceText, schema: T): z.output<T> {
   const lineCounter = new LineCounter();
   const document = parseDocument(source.text, {lineCounter, uniqueKeys: true, strict: true, version: '1.2'});
-  const problem = document.errors[0];
-  if (problem !== undefined)
-    throw new DefinitionError('bad-yaml', `${source.path}: ${problem.message.trim()}`);
-  const result = schema.safeParse(document.toJS({maxAliasCount: 0}));
+  const result = schema.safeParse(toPlainValue(document, source));
   if (result.success) return result.data;
-  const first = result.error.issues[0];
-  const node = first === undefined ? undefined : document.getIn(first.path, true);
-  const range = (node as {range?: [number, number, number]} | undefined)?.range;
-  const line = range === undefined ? '' : `:${lineCounter.linePos(range[0]).line}`;
-  throw new DefinitionError('bad-definition', `${source.path}${line}: ${describeIssues(result.error)}`, {
+  const findings = listIssues(result.error).map(({path, text}) => {
+    const offset = offsetOf(document, path);
+    return `${source.path}${offset === undefined ? '' : `:${lineCounter.linePos(offset).line}`}: ${text}`;
+  });
+  throw new DefinitionError('bad-definition', findings.join('\n'), {
     hint: 'docs/customise.md lists the keys and what they may hold',
   });
+}
+
+function toPlainValue(document: Document.Parsed, source: SourceText): unknown {
+  // A warning is an unknown tag or directive: nothing that a definition has a use for.
+  const problem = document.errors[0] ?? document.warnings[0];
+  if (problem !== undefined)
+    throw new DefinitionError('bad-yaml', `${source.path}: ${problem.message.trim()}`);
+  try {
+    return document.toJS({maxAliasCount: 0});
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    throw new DefinitionError('bad-yaml', `${source.path}: aliases (*name) are not supported`, {
+      cause: error,
+    });
+  }
+}
+
+/** Where a key stands in the text, or the list item; for a key that is missing, what it is missing from. */
+function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number | undefined {
+  const parent = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents;
+  const name = path.at(-1);
+  const pair = isMap(parent)
+    ? parent.items.find(({key}) => (isScalar(key) ? key.value : key) === name)
+    : undefined;
+  const found = pair?.key ?? document.getIn(path, true) ?? parent;
+  return isNode(found) ? found.range?.[0] : undefined;
 }

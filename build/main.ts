@@ -7,7 +7,14 @@ import {pathExists} from '../platform/files.ts';
 import {type HttpClient, createHttpClient} from '../platform/http.ts';
 import type {Log} from '../platform/log.ts';
 import {fingerprintProgram} from './bundle.ts';
-import {type Definition, applySite, checkVersion, parseDefinition, parseSite} from './definition.ts';
+import {
+  type Definition,
+  applySite,
+  checkChannel,
+  checkVersion,
+  parseDefinition,
+  parseSite,
+} from './definition.ts';
 import {type Step, runSteps} from './engine.ts';
 import {type PackageLock, parseLock, requireSameRequest} from './lock.ts';
 import {findMirror, type Mirror} from './mirror.ts';
@@ -127,7 +134,7 @@ export async function readDefinition(
     ...definition,
     version:
       options.version === undefined ? definition.version : checkVersion(options.version, '--release-version'),
-    channel: options.channel ?? definition.channel,
+    channel: options.channel === undefined ? definition.channel : checkChannel(options.channel, '--channel'),
   };
 }
 

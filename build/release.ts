@@ -30,6 +30,9 @@ import {INITRD_FILE} from './steps/initrd.ts';
 import {KERNEL_FILE, KERNEL_RELEASE_FILE} from './steps/kernel.ts';
 import {OS_RELEASE_FILE, SBOM_FILE, USR_FACTS_FILE, USR_FILE, type UsrFacts} from './steps/usr.ts';
 
+/** Hash over everything that shaped the files, so that an unchanged build can tell. */
+const BUILD_KEY_FILE = '.build-key';
+
 export interface ReleaseOptions {
   context: StepContext;
   results: StepResults;
@@ -170,7 +173,6 @@ async function fillRelease(
     sectorSize,
     sizes: {...sizes, 'usr-partition': {bytes: facts.bytes, budget: PARTITIONS.usrA.bytes}},
     packages: lock.os.length + lock.unpack.length + lock.kernel.length,
-    buildKey,
     files: Object.fromEntries(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))),
   };
   const manifest = formatRelease(release);
@@ -178,6 +180,8 @@ async function fillRelease(
   const sums = Object.entries(files).map(([name, {sha256}]) => ({name, sha256}));
   sums.push({name: RELEASE_FILE, sha256: createHash('sha256').update(manifest).digest('hex')});
   await writeFile(join(out, 'SHA256SUMS'), encodeSha256Sums(sums));
+  // Bookkeeping of this machine, not part of the release: the same bytes may come from other inputs.
+  await writeFile(join(out, BUILD_KEY_FILE), buildKey);
   return release;
 }
 
@@ -189,13 +193,14 @@ async function readUnchanged(directory: string, buildKey: string): Promise<Relea
     () => undefined,
   );
   if (size === undefined || size > MAX_RELEASE_BYTES) return undefined;
+  const key = await readFile(join(directory, BUILD_KEY_FILE), 'utf8').catch(() => undefined);
+  if (key !== buildKey) return undefined;
   let release: Release;
   try {
     release = parseRelease(await readFile(path, 'utf8'), path);
   } catch {
     return undefined;
   }
-  if (release.buildKey !== buildKey) return undefined;
   for (const [name, {bytes}] of Object.entries(release.files)) {
     const found = await stat(join(directory, basename(name))).catch(() => undefined);
     if (found?.size !== bytes) return undefined;

@@ -1,9 +1,9 @@
 /** Releases on this machine: by path, by version, or the newest. */
 import {readFile, readdir, stat} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
-import {compare as compareVersions, valid as validVersion} from 'semver';
 import {CodedError} from '../formats/errors.ts';
 import {MAX_RELEASE_BYTES, RELEASE_FILE, type Release, parseRelease} from '../formats/release.ts';
+import {compareVersions, isVersion} from '../formats/version.ts';
 import {pathExists} from '../platform/files.ts';
 
 export class NoReleaseError extends CodedError<'no-release'> {}
@@ -34,7 +34,7 @@ async function named(outDir: string, name: string): Promise<string> {
 
 async function newest(outDir: string): Promise<string> {
   const names = (await pathExists(outDir)) ? await readdir(outDir) : [];
-  const versions = names.filter((name) => validVersion(name) !== null).sort(compareVersions);
+  const versions = names.filter(isVersion).sort(compareVersions);
   for (const version of versions.reverse()) {
     if (await pathExists(join(outDir, version, RELEASE_FILE))) return join(outDir, version);
   }

@@ -1,6 +1,7 @@
 /** caisson run */
 import {join, resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
+import {readDefinition} from '../build/main.ts';
 import {CodedError} from '../formats/errors.ts';
 import {fileOfRole} from '../formats/release.ts';
 import {parseSize} from '../formats/units.ts';
@@ -75,8 +76,8 @@ export const runCommand: CommandModule<object, Arguments> = {
   handler: async (argv) => {
     await prepareHost(argv.setup);
     const outDir = resolve(argv.out);
-    if (argv.release === undefined) await buildFirst(outDir);
-    const {directory, release} = await findRelease(outDir, argv.release);
+    const name = argv.release ?? (await buildFirst(outDir));
+    const {directory, release} = await findRelease(outDir, name);
     const session = await prepareSession({
       folder: MACHINE_DIR,
       image: join(directory, fileOfRole(release, 'disk')),
@@ -118,11 +119,15 @@ async function prepareHost(mayInstall: boolean): Promise<void> {
   if (packages.length > 0) log.info('Installed');
 }
 
-/** In a process of its own, because a build enters namespaces that QEMU has no use for. */
-async function buildFirst(outDir: string): Promise<void> {
+/**
+ * Builds what os.yaml says and returns its version. In a process of its own, because a build enters namespaces that
+ * QEMU has no use for.
+ */
+async function buildFirst(outDir: string): Promise<string> {
   const build = start([join(ROOT_DIR, 'caisson'), 'build', '--out', outDir], {stdio: 'inherit'});
   const {exitCode} = await build.ended;
   if (exitCode !== 0) throw new RunError('build-failed', 'the build failed; there is nothing to run');
+  return (await readDefinition({rootDir: ROOT_DIR})).version;
 }
 
 function parseForward(text: string): {hostPort: number; guestPort: number} {

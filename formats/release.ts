@@ -22,8 +22,6 @@ const releaseSchema = z.strictObject({
   /** Bytes, and what was allowed. */
   sizes: z.record(z.string(), z.strictObject({bytes: z.int(), budget: z.int()})),
   packages: z.int(),
-  /** Hash over everything that shaped the files, so that an unchanged build can tell. */
-  buildKey: hash,
   files: z.record(
     z.string().regex(/^[\w.-]+$/),
     z.strictObject({role: z.string(), bytes: z.int(), sha256: hash}),

@@ -1,4 +1,5 @@
 /** Disk files for machines. What a machine writes goes to an overlay, so that a release's image stays as built. */
+import {rename} from 'node:fs/promises';
 import {resolve} from 'node:path';
 import {exec} from '../platform/exec.ts';
 import type {DiskSpec} from './machine-spec.ts';
@@ -20,6 +21,14 @@ export async function createOverlay(path: string, base: BaseImage, sizeBytes?: n
     path,
     ...(sizeBytes === undefined ? [] : [String(sizeBytes)]),
   ]);
+}
+
+/** Makes a qcow2 copy of `base` that stands alone, larger when `sizeBytes` is. Throws ExecError. */
+export async function createCopy(path: string, base: BaseImage, sizeBytes: number): Promise<void> {
+  const temporary = `${path}.part`;
+  await exec(['qemu-img', 'convert', '-f', base.format, '-O', 'qcow2', resolve(base.path), temporary]);
+  await exec(['qemu-img', 'resize', '-q', '-f', 'qcow2', temporary, String(sizeBytes)]);
+  await rename(temporary, path);
 }
 
 /** Makes an empty disk, for installers. Throws ExecError. */

@@ -9,7 +9,7 @@ import {start} from '../platform/exec.ts';
 import {pathExists} from '../platform/files.ts';
 import {type Acceleration, detectAcceleration} from './acceleration.ts';
 import {qemuArguments} from './arguments.ts';
-import {createOverlay} from './disk.ts';
+import {createCopy, createOverlay} from './disk.ts';
 import {ensureFirmwareVars, findFirmware} from './firmware.ts';
 import {createSshKey, type SshKey} from './ssh.ts';
 
@@ -19,7 +19,7 @@ export interface SessionOptions {
   /** Raw image of the release; it is only read. */
   image: string;
   sectorBytes: 512 | 4096;
-  /** Keeps what the machine writes; made on first use. It needs the image for as long as it is used. */
+  /** Keeps what the machine writes; a copy of the image, made on first use. */
   diskFile: string | undefined;
   diskBytes: number;
   memoryMiB: number;
@@ -35,6 +35,8 @@ export interface SessionOptions {
 
 /** What `caisson ssh` needs to know of the running machine. */
 export interface SessionNote {
+  /** Process that runs the machine. */
+  pid: number;
   port: number;
   user: string;
   identityFile: string;
@@ -59,13 +61,14 @@ export async function prepareSession(options: SessionOptions): Promise<Session> 
   const own = join(folder, `run-${process.pid}`);
   await mkdir(own);
   const disk = options.diskFile ?? join(own, 'disk.qcow2');
-  if (!(await pathExists(disk)))
-    await createOverlay(disk, {path: options.image, format: 'raw'}, options.diskBytes);
+  const image = {path: options.image, format: 'raw'} as const;
+  if (options.diskFile === undefined) await createOverlay(disk, image, options.diskBytes);
+  else if (!(await pathExists(disk))) await createCopy(disk, image, options.diskBytes);
   const firmware = await findFirmware();
   const vars = options.diskFile === undefined ? join(own, 'vars.fd') : `${options.diskFile}.vars`;
   await ensureFirmwareVars(firmware, vars);
   const acceleration = await detectAcceleration();
-  const note: SessionNote = {port, user: options.user, identityFile: key.identityFile};
+  const note: SessionNote = {pid: process.pid, port, user: options.user, identityFile: key.identityFile};
   await writeFile(join(folder, NOTE_FILE), JSON.stringify(note));
   const argv = qemuArguments({
     name: 'caisson',
@@ -109,10 +112,12 @@ export async function runInTerminal(session: Session): Promise<number> {
   return (await machine.ended).exitCode ?? 1;
 }
 
-/** The machine that runs now, if one does. */
+/** The machine that runs now, if one does; a note that a killed process left behind is none. */
 export async function readSessionNote(folder: string): Promise<SessionNote | undefined> {
   const file = join(folder, NOTE_FILE);
-  return (await pathExists(file)) ? (JSON.parse(await readFile(file, 'utf8')) as SessionNote) : undefined;
+  if (!(await pathExists(file))) return undefined;
+  const note = JSON.parse(await readFile(file, 'utf8')) as SessionNote;
+  return (await pathExists(`/proc/${note.pid}`)) ? note : undefined;
 }
 
 async function ensureKey(folder: string): Promise<SshKey> {

@@ -50,23 +50,25 @@ export interface UsrFacts {
 
 export function usrStep(context: StepContext): Step {
   const {definition, lock, overlays, packages, toolbox, scratchDir, warn} = context;
+  async function inputs(): Promise<Record<string, string>> {
+    const {name, id, version, channel, home, packages: lists, paths, enable, disable} = definition;
+    return {
+      ...(await overlayInputs(overlays)),
+      'kernel.modules.drop': JSON.stringify(definition.kernel.modules.drop),
+      'name, version and channel': JSON.stringify([name, id, version, channel, home]),
+      'packages.drop and packages.unpack': JSON.stringify([lists.drop, lists.unpack]),
+      'paths.drop': JSON.stringify(paths.drop),
+      'enabled and disabled units': JSON.stringify([enable, disable]),
+      'unpacked packages in the lock': digestPackages(lock.unpack),
+      'source date': String(lock.sourceDate),
+    };
+  }
+
   return {
     name: 'usr',
     title: 'Making /usr',
     needs: ['tools-tree', 'os-tree', 'kernel'],
-    async inputs() {
-      const {name, id, version, channel, home, packages: lists, paths, enable, disable} = definition;
-      return {
-        ...(await overlayInputs(overlays)),
-        'kernel.modules.drop': JSON.stringify(definition.kernel.modules.drop),
-        'name, version and channel': JSON.stringify([name, id, version, channel, home]),
-        'packages.drop and packages.unpack': JSON.stringify([lists.drop, lists.unpack]),
-        'paths.drop': JSON.stringify(paths.drop),
-        'enabled and disabled units': JSON.stringify([enable, disable]),
-        'unpacked packages in the lock': digestPackages(lock.unpack),
-        'source date': String(lock.sourceDate),
-      };
-    },
+    inputs,
     async run(out, progress, needed) {
       const tree = join(scratchDir, 'usr');
       await mkdir(tree);
@@ -87,7 +89,7 @@ export function usrStep(context: StepContext): Step {
       for (const overlay of overlays) await applyOverlay(overlay, tree);
       await makeAccounts(tree, overlays, toolbox, lock.sourceDate);
       progress.note('finishing');
-      const osRelease = osReleaseOf(definition, lock, await this.inputs());
+      const osRelease = osReleaseOf(definition, lock, await inputs());
       await finishTree({tree, definition, osRelease, sourceDate: lock.sourceDate, toolbox});
       await describeState(tree, toolbox);
       for (const script of await findOrphanScripts(tree)) warn(`no interpreter for ${script}`);

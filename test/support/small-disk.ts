@@ -127,7 +127,6 @@ export async function writeSmallRelease(directory: string): Promise<Release> {
     sectorSize: SECTOR,
     sizes: {usr: {bytes: facts.bytes, budget: 2 * facts.bytes}},
     packages: 3,
-    buildKey: 'a'.repeat(64),
     files,
   };
   await writeRelease(directory, release);
