@@ -11,7 +11,10 @@ export interface SizeCheck {
 }
 
 export function describeSize({what, bytes, budget}: SizeCheck): string {
-  return `${what}: ${formatBytes(bytes)} of ${formatBytes(budget)} (${Math.round((100 * bytes) / budget)} %)`;
+  const over = bytes - budget;
+  // A share of 100 % would not tell a part that fits from one that is a byte too long.
+  const share = over > 0 ? `${formatBytes(over)} too much` : `${Math.floor((100 * bytes) / budget)} %`;
+  return `${what}: ${formatBytes(bytes)} of ${formatBytes(budget)} (${share})`;
 }
 
 /** Throws BudgetError naming every part that is too large. */

@@ -113,15 +113,25 @@ async function controlStanza(file: string, entry: LockedPackage): Promise<string
   return `${control.trimEnd()}\nFilename: pool/${entry.sha256}.deb\nSize: ${entry.bytes}\nSHA256: ${entry.sha256}\n`;
 }
 
+/** The first error stops the others from beginning anything new, and leaves only when they are done. */
 async function inParallel<T>(
   width: number,
   items: readonly T[],
   run: (item: T) => Promise<void>,
 ): Promise<void> {
   const queue = items.values();
-  await Promise.all(
-    Array.from({length: width}, async () => {
-      for (const item of queue) await run(item);
-    }),
-  );
+  let hasFailed = false;
+  const workers = Array.from({length: width}, async () => {
+    for (const item of queue) {
+      if (hasFailed) return;
+      try {
+        await run(item);
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
+    }
+  });
+  const failed = (await Promise.allSettled(workers)).find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }

@@ -107,7 +107,7 @@ describe('inspectRelease', () => {
     );
     const tight: Release = {...release, sizes: {usr: {bytes: 2000, budget: 1000}}};
     const found = await problemsOf((directory) => writeRelease(directory, tight), {release: tight});
-    assert.equal(found, 'over budget: usr: 2.00 kB of 1.00 kB (200 %)');
+    assert.equal(found, 'over budget: usr: 2.00 kB of 1.00 kB (1.00 kB too much)');
   });
 });
 
