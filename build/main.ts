@@ -19,7 +19,7 @@ import {type Step, runSteps} from './engine.ts';
 import {type PackageLock, parseLock, requireSameRequest} from './lock.ts';
 import {findMirror, type Mirror} from './mirror.ts';
 import type {PackageCache} from './packages.ts';
-import {type MadeRelease, makeRelease} from './release.ts';
+import {type MadeRelease, makeRelease, requireReplaceable} from './release.ts';
 import {requestOf, resolvePackages} from './resolve.ts';
 import {selectorStep, ukiStep} from './steps/boot.ts';
 import type {StepContext} from './steps/context.ts';
@@ -53,6 +53,7 @@ export async function build(options: BuildOptions): Promise<MadeRelease> {
   const definition = await readDefinition(options);
   const overlays = await overlaysOf(options);
   await mkdir(outDir, {recursive: true});
+  await requireReplaceable(outDir, definition.version);
   const scratchDir = join(cacheDir, 'scratch');
   const releaseScratch = await mountScratch(scratchDir, freemem());
 

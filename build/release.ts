@@ -11,6 +11,7 @@ import {
   MAX_RELEASE_BYTES,
   RELEASE_FILE,
   type Release,
+  ReleaseError,
   formatRelease,
   parseRelease,
 } from '../formats/release.ts';
@@ -49,9 +50,19 @@ export interface MadeRelease {
   isUnchanged: boolean;
 }
 
+/** Throws ReleaseError when what lies at the release's place is not an earlier release: it would be removed. */
+export async function requireReplaceable(outDir: string, version: string): Promise<void> {
+  const directory = join(outDir, version);
+  if (!(await pathExists(directory)) || (await pathExists(join(directory, RELEASE_FILE)))) return;
+  throw new ReleaseError('bad-release', `${directory} is there already, but it is no release`, {
+    hint: 'move it away, or name another directory with --out',
+  });
+}
+
 export async function makeRelease(options: ReleaseOptions): Promise<MadeRelease> {
   const {context, results, sectorSize} = options;
   const directory = join(options.outDir, context.definition.version);
+  await requireReplaceable(options.outDir, context.definition.version);
   const keyed = {
     digests: [...results].map(([name, {digest}]) => [name, digest]),
     sectorSize,

@@ -1,30 +1,35 @@
 /** release.json: what one build made; the one file that tools read to find the others. */
 import {CodedError} from './errors.ts';
 import {describeIssues, z} from './schema.ts';
+import {isVersion} from './version.ts';
 
 export class ReleaseError extends CodedError<'bad-release'> {}
 
 const hash = z.string().regex(/^[0-9a-f]{64}$/);
 
+const text = z.string().min(1).max(256);
+const count = z.int().nonnegative();
+
 const releaseSchema = z.strictObject({
   format: z.literal('caisson-release-1'),
-  id: z.string(),
-  name: z.string(),
-  version: z.string(),
-  channel: z.string(),
-  buildId: z.string(),
+  id: text,
+  name: text,
+  version: z.string().refine(isVersion, 'not a version'),
+  channel: text,
+  buildId: text,
   architecture: z.literal('x86-64'),
   /** Seconds since 1970; also the release's place in time for downgrade checks. */
-  sourceDate: z.int(),
-  kernelRelease: z.string(),
-  usr: z.strictObject({rootHash: hash, partitionGuid: z.string(), hashOffset: z.int(), bytes: z.int()}),
+  sourceDate: count,
+  kernelRelease: text,
+  usr: z.strictObject({rootHash: hash, partitionGuid: text, hashOffset: count, bytes: count}),
   sectorSize: z.union([z.literal(512), z.literal(4096)]),
   /** Bytes, and what was allowed. */
-  sizes: z.record(z.string(), z.strictObject({bytes: z.int(), budget: z.int()})),
-  packages: z.int(),
+  sizes: z.record(z.string(), z.strictObject({bytes: count, budget: count})),
+  packages: count,
   files: z.record(
-    z.string().regex(/^[\w.-]+$/),
-    z.strictObject({role: z.string(), bytes: z.int(), sha256: hash}),
+    // Of this directory, and never `..` or a hidden one.
+    z.string().regex(/^\w[\w.-]{0,254}$/, 'not the name of a file'),
+    z.strictObject({role: text, bytes: count, sha256: hash}),
   ),
 });
 
@@ -35,10 +40,10 @@ export const RELEASE_FILE = 'release.json';
 /** A release names some dozen files. */
 export const MAX_RELEASE_BYTES = 1 << 20;
 
-export function parseRelease(text: string, path: string): Release {
+export function parseRelease(json: string, path: string): Release {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(json);
   } catch (error) {
     throw new ReleaseError('bad-release', `${path} is not JSON: ${(error as Error).message}`, {cause: error});
   }

@@ -93,6 +93,28 @@ export async function patch(path: string, offset: number, bytes: Uint8Array): Pr
   await file.close();
 }
 
+/** release.json as a value. */
+export function sampleRelease(changes: Partial<Release> = {}): Release {
+  const rootHash = '0123456789abcdef'.repeat(4);
+  return {
+    format: 'caisson-release-1',
+    id: 'caisson',
+    name: 'Caisson Linux',
+    version: '1.2.3',
+    channel: 'stable',
+    buildId: BUILD_ID,
+    architecture: 'x86-64',
+    sourceDate: SOURCE_DATE,
+    kernelRelease: '6.12.0-test',
+    usr: {rootHash, partitionGuid: guidFromRootHash(rootHash), hashOffset: 8192, bytes: 20_480},
+    sectorSize: SECTOR,
+    sizes: {usr: {bytes: 20_480, budget: 40_960}},
+    packages: 3,
+    files: {'uki.efi': {role: 'uki', bytes: 100, sha256: 'b'.repeat(64)}},
+    ...changes,
+  };
+}
+
 /** A release directory with slot A filled. */
 export async function writeSmallRelease(directory: string): Promise<Release> {
   await mkdir(directory, {recursive: true});
@@ -113,22 +135,11 @@ export async function writeSmallRelease(directory: string): Promise<Release> {
       .digest('hex');
     files[name] = {role, bytes: (await stat(path)).size, sha256};
   }
-  const release: Release = {
-    format: 'caisson-release-1',
-    id: 'caisson',
-    name: 'Caisson Linux',
-    version: '1.2.3',
-    channel: 'stable',
-    buildId: BUILD_ID,
-    architecture: 'x86-64',
-    sourceDate: SOURCE_DATE,
-    kernelRelease: '6.12.0-test',
+  const release = sampleRelease({
     usr: {...facts, partitionGuid: guidFromRootHash(facts.rootHash)},
-    sectorSize: SECTOR,
     sizes: {usr: {bytes: facts.bytes, budget: 2 * facts.bytes}},
-    packages: 3,
     files,
-  };
+  });
   await writeRelease(directory, release);
   return release;
 }
