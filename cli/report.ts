@@ -9,7 +9,8 @@ export function reportError(error: unknown, write: (text: string) => void): numb
       return 130;
     }
     write(`caisson: ${chain(error).join('\n  because ')}\n`);
-    if (error.hint !== undefined) write(`hint: ${error.hint}\n`);
+    const hint = hintOf(error);
+    if (hint !== undefined) write(`hint: ${hint}\n`);
     return 1;
   }
   if (error instanceof Error && error.name === 'YError') {
@@ -34,10 +35,17 @@ function chain(error: CodedError<string>): string[] {
   return messages;
 }
 
+/** The nearest one: who wrapped an error without a word of advice leaves that of the cause. */
+function hintOf(error: CodedError<string>): string | undefined {
+  for (let current: unknown = error; isCodedError(current); current = current.cause)
+    if (current.hint !== undefined) return current.hint;
+  return undefined;
+}
+
 /** Errors of the operating system are the user's to mend; a stack would only hide them. */
 function describeSystemError(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
   const {code, path} = error as {code?: unknown; path?: unknown};
-  if (!(error instanceof Error) || typeof code !== 'string') return undefined;
   const where = typeof path === 'string' ? ` (${path})` : '';
   if (code === 'ENOSPC')
     return `no space left on the disk${where}\nhint: caisson clean frees what builds keep`;

@@ -52,7 +52,11 @@ export function createLog(options: LogOptions): Log {
   function redraw(): void {
     if (!options.isTerminal) return;
     const width = Math.max(20, options.columns?.() ?? 80) - 1;
-    const text = [...running.values()].join(' | ').slice(0, width);
+    // Notes quote other programs, whose control characters would move the cursor.
+    const text = [...running.values()]
+      .join(' | ')
+      .replaceAll(/\p{Cc}+/gu, ' ')
+      .slice(0, width);
     if (text !== '' || isDrawn) options.write(CLEAR_LINE + text);
     isDrawn = text !== '';
   }
