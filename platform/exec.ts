@@ -5,7 +5,7 @@
  * parsed by a shell. Two forms: `exec` for a command that ends by itself and whose output is small, and `start`
  * for one that is streamed, talked to or stopped later. execa's types stay inside this file.
  */
-import {createWriteStream} from 'node:fs';
+import {createWriteStream, existsSync} from 'node:fs';
 import type {Readable, Writable} from 'node:stream';
 import {execa} from 'execa';
 import {CodedError} from '../formats/errors.ts';
@@ -63,7 +63,8 @@ export async function exec(argv: Argv, options: ExecOptions = {}): Promise<ExecR
   const child = launch(argv, options, {
     stdin: options.stdin === undefined ? 'ignore' : 'pipe',
     stdout: options.stdoutFile === undefined ? 'pipe' : {file: options.stdoutFile},
-    buffer: true,
+    // What goes to a file is not kept in memory as well.
+    buffer: {stdout: options.stdoutFile === undefined, stderr: true},
   });
   if (options.onLine !== undefined) {
     if (options.stdoutFile === undefined) forEachLine(child.stdout, options.onLine);
@@ -94,9 +95,10 @@ export interface StartOptions extends Pick<ExecOptions, 'cwd' | 'env' | 'signal'
 /** Starts a process that is streamed, talked to or stopped by the caller. It is killed when this process exits. */
 export function start(argv: Argv, options: StartOptions = {}): RunningProcess {
   const mode = options.stdio ?? 'pipe';
-  const child = launch(argv, options, {stdin: mode, stdout: mode, buffer: false});
+  const child = launch(argv, options, {stdin: mode, stdout: mode, buffer: {stdout: false, stderr: false}});
   let stderr = '';
-  if (mode === 'pipe') forEachLine(child.stderr, (line) => (stderr = lastLines(`${stderr}\n${line}`, 200)));
+  if (mode === 'pipe')
+    forEachLine(child.stderr, (line) => (stderr = lastLines(`${stderr}\n${line}`.trimStart(), 200)));
   if (options.logFile !== undefined) child.stdout?.pipe(createWriteStream(options.logFile, {flags: 'a'}));
   const ended = child.then((result) => ({
     exitCode: result.exitCode,
@@ -129,7 +131,11 @@ export function quoteArgv(argv: readonly string[]): string {
 function launch(
   argv: Argv,
   options: Pick<ExecOptions, 'cwd' | 'env' | 'signal' | 'timeoutMs' | 'stdin'>,
-  stdio: {stdin: 'ignore' | 'pipe' | 'inherit'; stdout: 'pipe' | 'inherit' | {file: string}; buffer: boolean},
+  stdio: {
+    stdin: 'ignore' | 'pipe' | 'inherit';
+    stdout: 'pipe' | 'inherit' | {file: string};
+    buffer: {stdout: boolean; stderr: boolean};
+  },
 ) {
   const [file, ...args] = argv;
   return execa(file, args, {
@@ -156,6 +162,7 @@ interface RawResult {
   exitCode?: number | undefined;
   signal?: string | undefined;
   code?: string | undefined;
+  cwd?: string | undefined;
   stdout?: unknown;
   stderr?: unknown;
 }
@@ -166,6 +173,9 @@ function checkResult(argv: Argv, result: RawResult, okCodes: readonly number[]):
   const output = {stdout, stderr, ...(result.exitCode === undefined ? {} : {exitCode: result.exitCode})};
   if (result.isCanceled) throw new ExecError('cancelled', argv, 'command was cancelled', output);
   if (result.timedOut) throw new ExecError('timed-out', argv, 'command took too long', output);
+  // The system gives one code for a program and for a directory that are not there.
+  if (result.code === 'ENOENT' && result.cwd !== undefined && !existsSync(result.cwd))
+    throw new ExecError('failed', argv, `directory ${result.cwd} does not exist`, output);
   if (result.code === 'ENOENT')
     throw new ExecError('not-found', argv, `command ${argv[0]} was not found`, output);
   if (result.exitCode === undefined) {
