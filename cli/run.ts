@@ -90,6 +90,7 @@ export const runCommand: CommandModule<object, Arguments> = {
       user: 'core',
       forwards: argv.forward.map(parseForward),
       kernelArguments: argv.append,
+      welcome: `\n  From another terminal  ./caisson ssh\n${WELCOME}\n\n`,
     });
     try {
       process.stderr.write(
@@ -154,7 +155,9 @@ function banner(session: Session, name: string, directory: string, disk: string 
     `  Disk                   ${disk ?? 'new, thrown away at the end (keep one with --disk FILE)'}`,
     `  This terminal          is the console; user ${session.user} is logged in without a password`,
     `  From another one       ./caisson ssh     (port ${session.port} of 127.0.0.1, key ${session.identityFile})`,
-    '  To leave               sudo poweroff, or Ctrl-A then X to cut the power',
+    WELCOME,
     '',
   ].join('\n');
 }
+
+const WELCOME = '  To leave               sudo poweroff, or Ctrl-A then X to cut the power';

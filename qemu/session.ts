@@ -31,6 +31,8 @@ export interface SessionOptions {
   forwards: readonly {hostPort: number; guestPort: number}[];
   /** Words added to the kernel command line. */
   kernelArguments: readonly string[];
+  /** Shown after the login on the console. */
+  welcome: string;
 }
 
 /** What `caisson ssh` needs to know of the running machine. */
@@ -92,6 +94,8 @@ export async function prepareSession(options: SessionOptions): Promise<Session> 
       // Whoever sits at this terminal started the machine; a password would protect nothing.
       'agetty.autologin': options.user,
       'login.noauth': 'yes',
+      // The firmware clears the screen, so what was printed before is repeated after the login.
+      'login.motd': options.welcome,
     },
     kernelArguments: options.kernelArguments,
   });
