@@ -127,7 +127,6 @@ function explainSolverError(error: unknown): unknown {
   ].map((match) => match[1] ?? match[2] ?? '?');
   if (missing.length > 0) {
     return new AptError('no-such-package', `Debian has no package ${missing.join(', ')}`, {
-      cause: error,
       hint: 'check the spelling in packages.include, and that the package is in component main of the suites',
     });
   }
