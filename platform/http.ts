@@ -4,10 +4,18 @@
  */
 import {createHash} from 'node:crypto';
 import {open, rename, rm} from 'node:fs/promises';
+import {setTimeout as sleep} from 'node:timers/promises';
 import {type Dispatcher, EnvHttpProxyAgent, ProxyAgent, interceptors, request} from 'undici';
 import {CodedError} from '../formats/errors.ts';
 
-export type HttpErrorCode = 'unreachable' | 'bad-status' | 'too-long' | 'wrong-hash' | 'wrong-length';
+export type HttpErrorCode =
+  | 'unreachable'
+  | 'bad-status'
+  | 'too-many-redirections'
+  | 'too-slow'
+  | 'too-long'
+  | 'wrong-hash'
+  | 'wrong-length';
 
 export class HttpError extends CodedError<HttpErrorCode> {
   /** The status of a `bad-status` answer. */
@@ -32,55 +40,88 @@ export interface HttpClient {
     expected: {bytes: number; sha256: string},
     options?: {signal?: AbortSignal | undefined; onBytes?: (count: number) => void},
   ): Promise<void>;
+  /** Breaks off what is still under way. */
   close(): Promise<void>;
 }
 
+export interface HttpClientOptions {
+  /** Overrides the proxy variables of the environment. */
+  proxy?: string | undefined;
+  /** Without a byte for this long a transfer counts as dead. */
+  stallTimeoutMs?: number;
+  /** A transfer that is slower than this on the whole counts as dead, too: a byte now and then is no progress. */
+  minBytesPerSecond?: number;
+}
+
 const CONNECT_TIMEOUT_MS = 30_000;
-/** Without a byte for this long a transfer counts as dead. */
 const STALL_TIMEOUT_MS = 60_000;
+const MIN_BYTES_PER_SECOND = 4096;
+/** Node's timers count in 31 bits. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const MAX_REDIRECTIONS = 5;
 const ATTEMPTS = 3;
 
-/** `proxy` overrides the proxy variables of the environment. */
-export function createHttpClient(options: {proxy?: string | undefined} = {}): HttpClient {
+export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
+  const {stallTimeoutMs = STALL_TIMEOUT_MS, minBytesPerSecond = MIN_BYTES_PER_SECOND} = options;
   const settings = {
     connect: {timeout: CONNECT_TIMEOUT_MS},
-    headersTimeout: STALL_TIMEOUT_MS,
-    bodyTimeout: STALL_TIMEOUT_MS,
+    headersTimeout: stallTimeoutMs,
+    bodyTimeout: stallTimeoutMs,
   };
   const agent =
     options.proxy === undefined
       ? new EnvHttpProxyAgent(settings)
       : new ProxyAgent({uri: options.proxy, ...settings});
   const dispatcher = agent.compose(interceptors.redirect({maxRedirections: MAX_REDIRECTIONS}));
+  const closed = new AbortController();
 
-  async function get(url: string, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
-    let response: Dispatcher.ResponseData;
+  /** Hands over the body of a 200 answer, piece by piece; whatever breaks on the way is an HttpError. */
+  async function receive(
+    url: string,
+    maxBytes: number,
+    signal: AbortSignal | undefined,
+    onChunk: (chunk: Buffer) => Promise<void> | void,
+  ): Promise<void> {
+    const deadline = AbortSignal.timeout(
+      Math.min(MAX_TIMEOUT_MS, Math.ceil(stallTimeoutMs + (1000 * maxBytes) / minBytesPerSecond)),
+    );
+    const signals = [deadline, closed.signal, ...(signal === undefined ? [] : [signal])];
+    let response: Dispatcher.ResponseData | undefined;
+    let isOurs = false;
     try {
-      response = await request(url, {dispatcher, signal: signal ?? null});
+      response = await request(url, {dispatcher, signal: AbortSignal.any(signals)});
+      if (response.statusCode === 200)
+        for await (const chunk of response.body as AsyncIterable<Buffer>) {
+          isOurs = true;
+          await onChunk(chunk);
+          isOurs = false;
+        }
     } catch (error) {
       signal?.throwIfAborted();
-      throw new HttpError('unreachable', `cannot reach ${url}: ${rootMessage(error)}`, {cause: error});
+      // What the receiver throws (a full disk, too many bytes) is no fault of the network.
+      throw isOurs ? error : explain(url, error, deadline.aborted);
     }
-    if (response.statusCode === 200) return response;
+    if (response.statusCode === 200) return;
     await response.body.dump({limit: 1 << 16}).catch(() => undefined);
+    // The last answer of a chain that was given up is what comes out here.
+    if ([301, 302, 303, 307, 308].includes(response.statusCode)) throw endlessRedirection(url);
     throw new HttpError('bad-status', `${url} answered ${response.statusCode}`, {
       status: response.statusCode,
     });
   }
 
-  async function getBytes(
+  async function getBytesOnce(
     url: string,
-    {maxBytes, signal}: {maxBytes: number; signal?: AbortSignal | undefined},
+    maxBytes: number,
+    signal: AbortSignal | undefined,
   ): Promise<Buffer> {
-    const response = await get(url, signal);
     const chunks: Buffer[] = [];
     let length = 0;
-    for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    await receive(url, maxBytes, signal, (chunk) => {
       length += chunk.length;
       if (length > maxBytes) throw new HttpError('too-long', `${url} is longer than ${maxBytes} bytes`);
       chunks.push(chunk);
-    }
+    });
     return Buffer.concat(chunks);
   }
 
@@ -97,15 +138,14 @@ export function createHttpClient(options: {proxy?: string | undefined} = {}): Ht
     try {
       const file = await open(temporary, 'w');
       try {
-        const response = await get(url, signal);
-        for await (const chunk of response.body as AsyncIterable<Buffer>) {
+        await receive(url, expected.bytes, signal, async (chunk) => {
           length += chunk.length;
+          onBytes(chunk.length);
           if (length > expected.bytes)
             throw new HttpError('wrong-length', `${url} is longer than the ${expected.bytes} bytes expected`);
           hash.update(chunk);
           await file.write(chunk);
-          onBytes(chunk.length);
-        }
+        });
       } finally {
         await file.close();
       }
@@ -123,34 +163,41 @@ export function createHttpClient(options: {proxy?: string | undefined} = {}): Ht
     }
   }
 
+  /** Tries again what may succeed later. */
+  async function withRetries<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const mayRetry = error instanceof HttpError && error.retryable && !closed.signal.aborted;
+        if (!mayRetry || tries >= ATTEMPTS) throw error;
+      }
+      await sleep(500 * tries, undefined, {signal}).catch(() => signal?.throwIfAborted());
+    }
+  }
+
   return {
-    getBytes: (url, getOptions) => withRetries(() => getBytes(url, getOptions), getOptions.signal),
+    getBytes: (url, {maxBytes, signal}) => withRetries(() => getBytesOnce(url, maxBytes, signal), signal),
     download: (url, path, expected, {signal, onBytes} = {}) =>
       withRetries(() => downloadOnce(url, path, expected, signal, onBytes ?? (() => undefined)), signal),
-    close: () => agent.close(),
+    async close() {
+      closed.abort();
+      await agent.destroy();
+    },
   };
 }
 
-async function withRetries<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      const mayRetry =
-        error instanceof HttpError
-          ? error.retryable
-          : !(error instanceof CodedError) && isNetworkError(error);
-      if (!mayRetry || tries >= ATTEMPTS || signal?.aborted === true) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 500 * tries));
-    }
-  }
+function explain(url: string, error: unknown, isTooSlow: boolean): HttpError {
+  if (isTooSlow)
+    return new HttpError('too-slow', `${url} comes too slowly to be worth the wait`, {cause: error});
+  const message = rootMessage(error);
+  if (/redirect loop/i.test(message)) return endlessRedirection(url, error);
+  return new HttpError('unreachable', `cannot reach ${url}: ${message}`, {cause: error});
 }
 
-function isNetworkError(error: unknown): boolean {
-  const code = (error as {code?: unknown}).code;
-  return (
-    typeof code === 'string' && (code.startsWith('UND_ERR') || code.startsWith('ECONN') || code === 'EPIPE')
-  );
+function endlessRedirection(url: string, cause?: unknown): HttpError {
+  const message = `${url} leads in a circle, or on more than ${MAX_REDIRECTIONS} times`;
+  return new HttpError('too-many-redirections', message, {cause});
 }
 
 function rootMessage(error: unknown): string {
