@@ -1,3 +1,4 @@
+/** The one error class of running machines. */
 import {CodedError} from '../formats/errors.ts';
 
 export type QemuErrorCode =

@@ -3,10 +3,10 @@
  * for it is named, and ssh reaches it under a key that belongs to this checkout.
  */
 import {mkdir, readFile, rm, writeFile} from 'node:fs/promises';
-import {createServer} from 'node:net';
 import {join} from 'node:path';
 import {start} from '../platform/exec.ts';
 import {pathExists} from '../platform/files.ts';
+import {findFreePort} from '../platform/free-port.ts';
 import {type Acceleration, detectAcceleration} from './acceleration.ts';
 import {qemuArguments} from './arguments.ts';
 import {createCopy, createOverlay} from './disk.ts';
@@ -128,15 +128,4 @@ async function ensureKey(folder: string): Promise<SshKey> {
   const identityFile = join(folder, 'id_ed25519');
   if (!(await pathExists(identityFile))) return createSshKey(folder);
   return {identityFile, publicKey: (await readFile(`${identityFile}.pub`, 'utf8')).trim()};
-}
-
-function findFreePort(preferred: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', (error) => (preferred === 0 ? reject(error) : resolve(findFreePort(0))));
-    server.listen(preferred, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -1,3 +1,4 @@
+/** What QEMU's monitor says about the ports of a user network. */
 import type {PortForward} from './machine-spec.ts';
 
 /**
