@@ -9,10 +9,10 @@ tar --extract --exclude='./dev/*' --file "$tree" --directory "$root"
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
 mount -t proc proc "$root/proc"
-mkdir -p "$root/work/packages"
-cp -r "$project/." "$root/work/"
+mkdir -p "$root/project/packages"
+cp -r "$project/." "$root/project/"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
-chroot "$root" sh -c 'cd /work && mkosi --force build' >&2
+chroot "$root" sh -c 'cd /project && mkosi --force build' >&2
 begin=$(date +%s)
-chroot "$root" sh -c 'cd /work && mkosi --force build' >&2
+chroot "$root" sh -c 'cd /project && mkosi --force build' >&2
 echo "seconds $(($(date +%s) - begin))"

@@ -77,7 +77,7 @@ Format=disk
 ImageId=peer
 CompressOutput=none
 [Build]
-PackageCacheDirectory=/work/packages
+PackageCacheDirectory=/project/packages
 SandboxTrees=sandbox
 [Content]
 Bootable=yes
