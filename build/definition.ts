@@ -160,7 +160,14 @@ export function checkChannel(name: string, where: string): string {
 
 function parseChecked<T extends z.ZodType>(source: SourceText, schema: T): z.output<T> {
   const lineCounter = new LineCounter();
-  const document = parseDocument(source.text, {lineCounter, uniqueKeys: true, strict: true, version: '1.2'});
+  const document = parseDocument(source.text, {
+    lineCounter,
+    uniqueKeys: true,
+    strict: true,
+    // A key that is no text is an unknown key to the schema; a warning of the parser would only come between.
+    logLevel: 'error',
+    version: '1.2',
+  });
   const result = schema.safeParse(toPlainValue(document, source));
   if (result.success) return result.data;
   const findings = listIssues(result.error).map(({path, text}) => {
