@@ -50,6 +50,8 @@ export interface BuildOptions {
 /** Has to be called inside a namespace of its own; see platform/namespace.ts. */
 export async function build(options: BuildOptions): Promise<MadeRelease> {
   const {rootDir, cacheDir, outDir, log, signal} = options;
+  // Modes of directories end up in the image, whatever this user's habits are.
+  process.umask(0o022);
   const definition = await readDefinition(options);
   const overlays = await overlaysOf(options);
   await mkdir(outDir, {recursive: true});

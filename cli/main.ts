@@ -14,6 +14,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 class InterruptedError extends CodedError<'interrupted'> {}
+class UsageError extends CodedError<'usage'> {}
 
 const parser = yargs(process.argv.slice(2))
   .scriptName('caisson')
@@ -25,7 +26,10 @@ const parser = yargs(process.argv.slice(2))
   .command(sshCommand)
   .demandCommand(1, 'Name a command.')
   .strict()
-  .fail(false)
+  .fail((message, error) => {
+    // The parser hands over its own findings as text, and what a command threw as it is.
+    throw (error as Error | undefined) ?? new UsageError('usage', message, {hint: 'caisson --help'});
+  })
   .help()
   .version(false)
   .wrap(Math.min(110, process.stdout.columns || 110));

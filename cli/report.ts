@@ -11,11 +11,7 @@ export function reportError(error: unknown, write: (text: string) => void): numb
     write(`caisson: ${chain(error).join('\n  because ')}\n`);
     const hint = hintOf(error);
     if (hint !== undefined) write(`hint: ${hint}\n`);
-    return 1;
-  }
-  if (error instanceof Error && error.name === 'YError') {
-    write(`caisson: ${error.message}\nhint: caisson --help\n`);
-    return 2;
+    return error.code === 'usage' ? 2 : 1;
   }
   const system = describeSystemError(error);
   if (system !== undefined) {

@@ -3,7 +3,7 @@ import {describe, it} from 'node:test';
 import {reportError} from '../../../cli/report.ts';
 import {CodedError} from '../../../formats/errors.ts';
 
-class SampleError extends CodedError<'bad' | 'interrupted'> {}
+class SampleError extends CodedError<'bad' | 'interrupted' | 'usage'> {}
 
 function report(error: unknown): [number, string] {
   let text = '';
@@ -43,8 +43,10 @@ describe('reportError', () => {
       130,
       'caisson: stopped by SIGINT\n',
     ]);
-    const usage = Object.assign(new Error('Unknown argument: x'), {name: 'YError'});
-    assert.deepEqual(report(usage), [2, 'caisson: Unknown argument: x\nhint: caisson --help\n']);
+    assert.deepEqual(report(new SampleError('usage', 'Unknown argument: x', {hint: 'caisson --help'})), [
+      2,
+      'caisson: Unknown argument: x\nhint: caisson --help\n',
+    ]);
   });
 
   it('words errors of the operating system without a stack', () => {
