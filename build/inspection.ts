@@ -150,6 +150,7 @@ function compareFacts(release: Release, uki: UkiState, usr: UsrState): string[] 
   if (uki.kind === 'uki') {
     pairs.push(['version of the UKI', uki.version, release.version]);
     pairs.push(['build of the UKI', uki.buildId, release.buildId]);
+    pairs.push(['channel of the UKI', uki.channel, release.channel]);
     pairs.push(['kernel of the UKI', uki.kernelRelease, release.kernelRelease]);
     pairs.push(['root hash in the UKI', uki.rootHash, release.usr.rootHash]);
   }

@@ -76,7 +76,8 @@ function slotText(slot: SlotFacts): string[] {
 function ukiText(uki: UkiState): string {
   if (uki.kind === 'missing') return 'none';
   if (uki.kind === 'damaged') return `damaged: ${uki.reason}`;
-  return `version ${uki.version} (${uki.buildId}), Linux ${uki.kernelRelease}, ${formatBytes(uki.bytes)}`;
+  const {version, buildId, channel, kernelRelease, bytes} = uki;
+  return `version ${version} (${buildId}), channel ${channel}, Linux ${kernelRelease}, ${formatBytes(bytes)}`;
 }
 
 function usrText(usr: UsrState): string {

@@ -14,9 +14,10 @@ export type UkiState =
   | {
       kind: 'uki';
       bytes: number;
-      /** IMAGE_VERSION and BUILD_ID of the os-release inside; empty when it has none. */
+      /** Of the os-release inside: IMAGE_VERSION, BUILD_ID and CAISSON_CHANNEL; empty when it has none. */
       version: string;
       buildId: string;
+      channel: string;
       kernelRelease: string;
       commandLine: string;
       /** Of the /usr that it accepts. */
@@ -54,6 +55,7 @@ export async function inspectUki(source: ByteSource): Promise<UkiState> {
       bytes: source.bytes,
       version: osRelease.get('IMAGE_VERSION') ?? '',
       buildId: osRelease.get('BUILD_ID') ?? '',
+      channel: osRelease.get('CAISSON_CHANNEL') ?? '',
       kernelRelease,
       commandLine,
       ...usr,

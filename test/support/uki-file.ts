@@ -40,7 +40,10 @@ export function ukiFile(options: {commandLine: string; version?: string}): Buffe
   const {commandLine, version = '1.2.3'} = options;
   return peFile([
     ['.text', 'stub'],
-    ['.osrel', `ID=caisson\nVERSION_ID="${version}"\nIMAGE_VERSION="${version}"\nBUILD_ID=20260102-abc\n`],
+    [
+      '.osrel',
+      `ID=caisson\nVERSION_ID="${version}"\nIMAGE_VERSION="${version}"\nBUILD_ID=20260102-abc\nCAISSON_CHANNEL=stable\n`,
+    ],
     ['.cmdline', commandLine],
     ['.uname', '6.12.0-test'],
     ['.linux', 'kernel'],

@@ -55,7 +55,7 @@ describe('inspectDisk', () => {
       ['EFI/BOOT/BOOTX64.EFI', 'EFI/caisson/usr-a.efi'],
     );
     const [a, b] = found.slots;
-    assert.equal(a?.uki.kind === 'uki' && a.uki.version, '1.2.3');
+    assert.deepEqual(a?.uki.kind === 'uki' && [a.uki.version, a.uki.channel], ['1.2.3', 'stable']);
     assert.equal(a?.usr.kind === 'usr' && a.usr.rootHash, facts.rootHash);
     assert.deepEqual([b?.uki.kind, b?.usr.kind], ['missing', 'empty']);
     assert.equal(found.boot.letter, 'A');
