@@ -1,7 +1,7 @@
 /** A copy of this checkout with a cache of its own that has the packages but no results: what a clean build finds. */
 import {cp, mkdir, readdir} from 'node:fs/promises';
-import {homedir} from 'node:os';
 import {join} from 'node:path';
+import {defaultCacheDir} from '../cli/paths.ts';
 import {type Argv, exec} from '../platform/exec.ts';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -24,11 +24,7 @@ export async function makeCheckout(workDir: string): Promise<Checkout> {
   }
   const cacheDir = join(workDir, 'cache');
   await mkdir(cacheDir);
-  const packages = join(
-    process.env['CAISSON_CACHE'] ??
-      join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'caisson'),
-    'packages',
-  );
+  const packages = join(defaultCacheDir(process.env), 'packages');
   await exec(['cp', '--recursive', '--reflink=auto', packages, join(cacheDir, 'packages')]);
   const checkout: Checkout = {
     directory,

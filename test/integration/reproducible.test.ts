@@ -4,9 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import {chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, symlink} from 'node:fs/promises';
-import {homedir, tmpdir} from 'node:os';
+import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
+import {defaultCacheDir} from '../../cli/paths.ts';
 import {parseRelease} from '../../formats/release.ts';
 import {type Argv, exec} from '../../platform/exec.ts';
 import {releaseFolder} from '../support/release.ts';
@@ -30,11 +31,7 @@ describe('two builds from one lock', () => {
         await cp(join(ROOT, name), join(checkout, name), {recursive: true, verbatimSymlinks: true});
     const cache = join(work, 'cache');
     await mkdir(cache);
-    const packages = join(
-      process.env['CAISSON_CACHE'] ??
-        join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'caisson'),
-      'packages',
-    );
+    const packages = join(defaultCacheDir(process.env), 'packages');
     if (isRoot) {
       await exec(['useradd', '--create-home', '--shell', '/bin/sh', USER], {okCodes: [0, 9]});
       // The user cannot look into root's cache.

@@ -1,6 +1,7 @@
-/** Where VM tests find the release and leave what they make. The one reader of the environment among their helpers. */
+/** Where VM tests find the release and leave what they make. */
 import {join} from 'node:path';
 import type {BaseImage} from '../../../qemu/disk.ts';
+import {releaseFolder} from '../../support/release.ts';
 
 const OUT = join(import.meta.dirname, '../../../out');
 
@@ -9,15 +10,6 @@ export const LOG_FOLDER = join(OUT, 'test-logs');
 
 /** Overlays and saved guests: beside the release, because they can be large. */
 export const GUEST_FOLDER = join(OUT, 'test-guests');
-
-/** The release under test. */
-export function releaseFolder(): string {
-  const folder = process.env['CAISSON_RELEASE_DIR'];
-  if (folder === undefined || folder === '') {
-    throw new Error('CAISSON_RELEASE_DIR is not set (hint: npm test sets it to the release that it built)');
-  }
-  return folder;
-}
 
 export function releaseImage(): BaseImage {
   return {path: join(releaseFolder(), 'disk.raw'), format: 'raw'};
