@@ -10,6 +10,13 @@ class SshError extends CodedError<'no-machine'> {}
 
 interface Arguments {
   command?: string[];
+  /** The sub-command's own name, and what stood behind `--`. */
+  _?: (string | number)[];
+}
+
+/** As ssh has it: one word is a line for the shell. Several arrive as exactly these words. */
+export function commandLine(words: readonly string[]): string[] {
+  return words.length <= 1 ? [...words] : [remoteCommand(words)];
 }
 
 export const sshCommand: CommandModule<object, Arguments> = {
@@ -20,10 +27,14 @@ export const sshCommand: CommandModule<object, Arguments> = {
       .positional('command', {
         type: 'string',
         array: true,
-        describe: 'Words of a command; put -- before them if they have options',
+        describe: 'A command line for the shell of the machine, or the words of a command',
       })
-      .parserConfiguration({'unknown-options-as-args': true}),
-  handler: async ({command = []}) => {
+      .parserConfiguration({'unknown-options-as-args': true})
+      .example('$0 ssh', 'log in')
+      .example("$0 ssh 'systemctl --failed; df -h'", 'a line for the shell')
+      .example('$0 ssh -- docker run --rm hello', 'words, with options of their own'),
+  handler: async ({command = [], _: rest = []}) => {
+    const words = [...command, ...rest.slice(1).map(String)];
     const note = await readSessionNote(MACHINE_DIR);
     if (note === undefined)
       throw new SshError('no-machine', 'no machine is running', {hint: 'start one with: caisson run'});
@@ -41,7 +52,7 @@ export const sshCommand: CommandModule<object, Arguments> = {
         ...['-F', 'none', '-p', String(note.port), '-i', note.identityFile, '-l', note.user],
         ...options.flatMap((option) => ['-o', option]),
         '127.0.0.1',
-        ...(command.length === 0 ? [] : [remoteCommand(command)]),
+        ...commandLine(words),
       ],
       {stdio: 'inherit'},
     );
