@@ -13,7 +13,7 @@ import {
   inspectUki,
   inspectUsr,
   reasonOf,
-} from '../image/slot-parts.ts';
+} from '../formats/slot/parts.ts';
 import {sha256File, withByteSource} from '../platform/files.ts';
 import {describeSize} from './budgets.ts';
 import {type LockedPackage, MAX_LOCK_BYTES, type PackageSet, parseLock} from './lock.ts';

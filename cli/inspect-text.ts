@@ -3,7 +3,7 @@ import {describeSize} from '../build/budgets.ts';
 import type {ListedPackage, ReleaseInspection} from '../build/inspection.ts';
 import {formatBytes} from '../formats/units.ts';
 import type {DiskInspection, SlotFacts} from '../image/disk-inspection.ts';
-import type {UkiState, UsrState} from '../image/slot-parts.ts';
+import type {UkiState, UsrState} from '../formats/slot/parts.ts';
 
 export function releaseText(inspection: ReleaseInspection): string[] {
   const {release, directory, uki, usr, disk, unlisted, isVerified} = inspection;

@@ -5,7 +5,7 @@ import type {CommandModule} from 'yargs';
 import {inspectRelease, readPackages} from '../build/inspection.ts';
 import {CodedError} from '../formats/errors.ts';
 import {inspectDisk} from '../image/disk-inspection.ts';
-import type {VerifyOptions} from '../image/slot-parts.ts';
+import type {VerifyOptions} from '../formats/slot/parts.ts';
 import type {Progress} from '../platform/log.ts';
 import {diskText, packagesText, problemText, releaseText} from './inspect-text.ts';
 import {DEFAULT_OUT_DIR} from './paths.ts';

@@ -6,7 +6,7 @@ import {type Slot, readSlots} from '../formats/gpt/slots.ts';
 import {type GptEntry, PARTITION_TYPES, type SectorSize} from '../formats/gpt/types.ts';
 import type {Guid} from '../formats/guid.ts';
 import {type GptDisk, readGpt, withGptDisk} from '../platform/gpt-disk.ts';
-import {type BootReason, explainBoot} from './boot-reason.ts';
+import {type BootReason, explainBoot} from '../formats/slot/boot-reason.ts';
 import {type EspFacts, inspectEsp} from './esp-inspection.ts';
 import {
   type UkiState,
@@ -15,7 +15,7 @@ import {
   findMismatches,
   inspectUsr,
   reasonOf,
-} from './slot-parts.ts';
+} from '../formats/slot/parts.ts';
 
 export class DiskInspectionError extends CodedError<'qcow2' | 'no-table'> {}
 

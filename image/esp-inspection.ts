@@ -4,8 +4,8 @@ import {FatError} from '../formats/fat/boot-sector.ts';
 import {type FatVolume, openFat} from '../formats/fat/volume.ts';
 import type {SlotLetter} from '../formats/gpt/slots.ts';
 import {PE_HEAD_BYTES, decodePeSections} from '../formats/pe.ts';
-import {ESP_PATHS} from './layout.ts';
-import {type UkiState, inspectUki, reasonOf} from './slot-parts.ts';
+import {ESP_PATHS} from '../formats/slot/esp-paths.ts';
+import {type UkiState, inspectUki, reasonOf} from '../formats/slot/parts.ts';
 
 export interface EspFacts {
   files: {path: string; bytes: number}[];

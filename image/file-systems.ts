@@ -7,7 +7,8 @@ import {dirname, join} from 'node:path';
 import {guidFromHex} from '../formats/guid.ts';
 import type {SectorSize} from '../formats/gpt/types.ts';
 import type {Argv} from '../platform/exec.ts';
-import {ESP_PATHS, PARTITIONS} from './layout.ts';
+import {ESP_PATHS} from '../formats/slot/esp-paths.ts';
+import {PARTITIONS} from './layout.ts';
 
 export interface FileSystemOptions {
   out: string;

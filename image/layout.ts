@@ -28,13 +28,6 @@ export const PARTITION_NAMES = Object.keys(PARTITIONS) as PartitionName[];
 /** Partitions begin at multiples of this: erase blocks of flash, stripes of arrays. */
 export const ALIGNMENT_BYTES = MIB;
 
-/** Paths on the ESP. */
-export const ESP_PATHS = {
-  selector: 'EFI/BOOT/BOOTX64.EFI',
-  ukiA: 'EFI/caisson/usr-a.efi',
-  ukiB: 'EFI/caisson/usr-b.efi',
-} as const;
-
 export interface PlacedPartition extends Partition {
   name: PartitionName;
   /** Byte offset on the disk. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import {randomBytes} from 'node:crypto';
 import {describe, it} from 'node:test';
-import {sourceOf} from '../../../formats/byte-source.ts';
-import {VerityError, VerityTree, encodeVeritySuperblock, verityLayout} from '../../../formats/verity.ts';
-import {VerityCheckError, findVerity, verifyVerity} from '../../../image/verity-check.ts';
+import {sourceOf} from '../../../../formats/byte-source.ts';
+import {VerityError, VerityTree, encodeVeritySuperblock, verityLayout} from '../../../../formats/verity.ts';
+import {VerityCheckError, findVerity, verifyVerity} from '../../../../formats/slot/verity-check.ts';
 
 const options = {signal: new AbortController().signal, onBytes: () => undefined};
 

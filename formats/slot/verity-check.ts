@@ -1,8 +1,8 @@
 /** What verity says of an image that lies in a file or a partition: quickly by its top block, or by all of it. */
 import {createHash} from 'node:crypto';
-import {type ByteSource, readExactly} from '../formats/byte-source.ts';
-import {CodedError} from '../formats/errors.ts';
-import {VERITY_BLOCK_BYTES, VerityTree, decodeVeritySuperblock, verityLayout} from '../formats/verity.ts';
+import {type ByteSource, readExactly} from '../byte-source.ts';
+import {CodedError} from '../errors.ts';
+import {VERITY_BLOCK_BYTES, VerityTree, decodeVeritySuperblock, verityLayout} from '../verity.ts';
 
 export class VerityCheckError extends CodedError<'misplaced' | 'damaged'> {}
 

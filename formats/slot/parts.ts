@@ -1,10 +1,10 @@
 /** The two halves of a slot, a UKI and its /usr: what each says of itself, and whether they belong together. */
-import {type ByteSource, readExactly} from '../formats/byte-source.ts';
-import {EROFS_OFFSET, EROFS_SUPERBLOCK_BYTES, decodeErofsSuperblock} from '../formats/erofs.ts';
-import {CodedError} from '../formats/errors.ts';
-import type {Guid} from '../formats/guid.ts';
-import {UkiError, readUki, usrOfCommandLine} from '../formats/uki.ts';
-import {guidFromRootHash} from '../formats/verity.ts';
+import {type ByteSource, readExactly} from '../byte-source.ts';
+import {EROFS_OFFSET, EROFS_SUPERBLOCK_BYTES, decodeErofsSuperblock} from '../erofs.ts';
+import {CodedError} from '../errors.ts';
+import type {Guid} from '../guid.ts';
+import {UkiError, readUki, usrOfCommandLine} from '../uki.ts';
+import {guidFromRootHash} from '../verity.ts';
 import {findVerity, verifyVerity} from './verity-check.ts';
 
 export type UkiState =

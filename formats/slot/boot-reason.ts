@@ -1,7 +1,7 @@
 /** Which slot a machine would start next, in words: the rule of the selector applied to the table of its disk. */
-import {type BootPrediction, predictBoot} from '../formats/gpt/selection.ts';
-import {type Slot, type SlotLetter, readSlots} from '../formats/gpt/slots.ts';
-import type {GptTable} from '../formats/gpt/types.ts';
+import {type BootPrediction, predictBoot} from '../gpt/selection.ts';
+import {type Slot, type SlotLetter, readSlots} from '../gpt/slots.ts';
+import type {GptTable} from '../gpt/types.ts';
 
 export interface BootReason {
   kind: BootPrediction['kind'];

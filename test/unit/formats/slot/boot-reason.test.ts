@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
-import type {SlotLetter} from '../../../formats/gpt/slots.ts';
-import {explainBoot} from '../../../image/boot-reason.ts';
-import {type BitsOfSlots, slotTable} from '../../support/slot-disk.ts';
+import type {SlotLetter} from '../../../../formats/gpt/slots.ts';
+import {explainBoot} from '../../../../formats/slot/boot-reason.ts';
+import {type BitsOfSlots, slotTable} from '../../../support/slot-disk.ts';
 
 function explain(slots: BitsOfSlots, unloadable: SlotLetter[] = []): [string | null, string] {
   const table = slotTable({sectorSize: 512, diskBytes: 8 * 1024 * 1024, slots});

@@ -1,0 +1,35 @@
+/** Where things lie on a host. A contract between the programs of this folder, the units in overlays/ and the docs. */
+
+export const HOST_PATHS = {
+  /** What survives a reboot; `StateDirectory=` of the units. */
+  state: '/var/lib/caisson/update',
+  /** Anyone may ask here; answers only. */
+  statusSocket: '/run/caisson/status.sock',
+  /** Changes things; root's alone. */
+  controlSocket: '/run/caisson/control.sock',
+  metrics: '/run/caisson/metrics/caisson.prom',
+  vendorConfig: '/usr/share/caisson/update.conf',
+  config: '/etc/caisson/update.conf',
+  /** Public keys, one a file, PEM. Part of the verity-protected /usr, and of nothing else. */
+  keys: '/usr/share/caisson/update-keys',
+  osRelease: '/usr/lib/os-release',
+  healthChecks: '/etc/caisson/health.d',
+  oemRelease: '/oem/oem-release',
+  machineId: '/etc/machine-id',
+  bootId: '/proc/sys/kernel/random/boot_id',
+} as const;
+
+/** Files below `HOST_PATHS.state`. */
+export const STATE_FILES = {
+  /** The update that waits for a reboot, or is on trial now. Units look for it: see overlays/os. */
+  pending: 'pending.json',
+  denied: 'denied.json',
+  /** How far the payload in the idle slot has come. */
+  progress: 'progress.json',
+  /** The UKI while it is being downloaded. */
+  stagedUki: 'uki.part',
+  /** The last run of the health checks. */
+  health: 'health.json',
+  /** What the last check and the last update came to. */
+  history: 'history.json',
+} as const;
