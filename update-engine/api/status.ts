@@ -1,0 +1,100 @@
+/**
+ * The status document: everything that an operator may ask of a host, in one answer. What the status socket gives,
+ * what caissonctl prints, and where the metrics come from; described in docs/update-api.md. Fields may be added; those
+ * who read it pass over what they do not know.
+ */
+import {z} from '../../formats/schema.ts';
+import {STAGES, STATUS_NAMES} from '../machine/states.ts';
+import {deniedSchema, pendingSchema} from '../state/documents.ts';
+
+const text = z.string().max(8192);
+/** Milliseconds since 1970. */
+const time = z.number().nonnegative();
+const letter = z.enum(['A', 'B']);
+const count = z.number().nonnegative();
+
+export const statusSchema = z.object({
+  format: z.literal(1),
+  /** Grows with every change; starts anew with the engine. */
+  revision: count,
+  /** Of the engine process. */
+  engine: z.object({pid: count, startedAt: time}),
+  os: z.object({product: text, architecture: text, version: text, buildId: text, channel: text}),
+  /** The running slot; null when the host runs from none. */
+  slot: letter.nullable(),
+  /** Whether the running slot was found good; null when that is not known. */
+  isGood: z.boolean().nullable(),
+  slots: z
+    .array(
+      z.object({
+        letter,
+        isRunning: z.boolean(),
+        priority: count,
+        tries: count,
+        successful: z.boolean(),
+        partitionGuid: text,
+        /** Of what it holds, null when that cannot be read. */
+        version: text.nullable(),
+        buildId: text.nullable(),
+      }),
+    )
+    .max(2),
+  /** What a reboot would start, and why; null when the table cannot be read. */
+  nextBoot: z
+    .object({kind: z.enum(['boot', 'last-resort', 'none']), slot: letter.nullable(), reason: text})
+    .nullable(),
+  state: z.enum(STATUS_NAMES),
+  stateSince: time,
+  /** What the state is about. */
+  offer: z.object({version: text, bytes: count}).nullable(),
+  progress: z
+    .object({
+      doneBytes: count,
+      totalBytes: count,
+      /** Over the last seconds; null until it is known. */
+      bytesPerSecond: count.nullable(),
+      secondsLeft: count.nullable(),
+    })
+    .nullable(),
+  /** Why nothing more happens, a sentence each without its end; empty when something does. */
+  waiting: z.array(text).max(20),
+  lastCheck: z
+    .object({
+      at: time,
+      outcome: z.enum(['nothing', 'refused', 'offered', 'failed']),
+      version: text.nullable(),
+      detail: text,
+    })
+    .nullable(),
+  nextCheckAt: time.nullable(),
+  lastUpdate: z
+    .object({
+      at: time,
+      outcome: z.enum(['installed', 'good', 'rolled-back', 'failed', 'dropped']),
+      version: text.nullable(),
+      detail: text,
+    })
+    .nullable(),
+  lastError: z
+    .object({at: time, stage: z.enum(STAGES), code: count, message: text, hint: text.nullable()})
+    .nullable(),
+  pending: pendingSchema.nullable(),
+  denied: deniedSchema.shape.denied,
+  config: z.object({
+    /** Null with SERVER=disabled, or when none is set. */
+    server: text.nullable(),
+    group: text,
+    pin: text.nullable(),
+    highest: text.nullable(),
+    allowDowngrade: z.boolean(),
+    /** What is wrong in the configuration; the rest of it counts. */
+    problems: z.array(text).max(100),
+  }),
+  strategy: z.object({configured: text, effective: text, note: text.nullable()}),
+  /** Of the last run of the health checks. */
+  health: z.object({at: time, version: text, outcome: text, failed: z.array(text).max(1000)}).nullable(),
+  counters: z.object({checks: count, checkFailures: count, updates: count, updateFailures: count}),
+});
+
+export type Status = z.infer<typeof statusSchema>;
+export type SlotStatus = Status['slots'][number];

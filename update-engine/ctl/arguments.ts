@@ -1,0 +1,122 @@
+/** The command line of caissonctl, by Node's own parser: it starts in no time, where a library of commands takes 60 ms. */
+import {parseArgs} from 'node:util';
+import {CodedError} from '../../formats/errors.ts';
+import {isVersion} from '../../formats/version.ts';
+
+export class UsageError extends CodedError<'usage'> {}
+
+export type Command =
+  | {name: 'help'; topic: string | null}
+  | {name: 'status'; isFull: boolean; asJson: boolean}
+  | {name: 'watch'; asJson: boolean}
+  | {name: 'check'; asJson: boolean}
+  | {name: 'update'; version: string | null; payload: string | null; waits: boolean}
+  | {name: 'rollback'}
+  | {name: 'reset'}
+  | {name: 'mark-good'}
+  | {name: 'deny-list'; asJson: boolean}
+  | {name: 'deny-add'; version: string; reason: string}
+  | {name: 'deny-remove'; version: string}
+  | {name: 'metrics'};
+
+const FLAGS = {
+  explain: {type: 'boolean'},
+  json: {type: 'boolean'},
+  version: {type: 'string'},
+  payload: {type: 'string'},
+  'no-wait': {type: 'boolean'},
+  reason: {type: 'string'},
+  help: {type: 'boolean', short: 'h'},
+} as const;
+type Flag = keyof typeof FLAGS;
+
+/** Flags that a command takes, and how many words after its name. */
+const COMMANDS: Readonly<Record<string, {flags: readonly Flag[]; words: number}>> = {
+  status: {flags: ['explain', 'json'], words: 0},
+  watch: {flags: ['json'], words: 0},
+  check: {flags: ['json'], words: 0},
+  update: {flags: ['version', 'payload', 'no-wait'], words: 0},
+  rollback: {flags: [], words: 0},
+  reset: {flags: [], words: 0},
+  'mark-good': {flags: [], words: 0},
+  'deny list': {flags: ['json'], words: 0},
+  'deny add': {flags: ['reason'], words: 1},
+  'deny remove': {flags: [], words: 1},
+  metrics: {flags: [], words: 0},
+  help: {flags: [], words: 1},
+};
+
+/** Throws UsageError. */
+export function parseCommand(argv: readonly string[]): Command {
+  const {values, positionals} = parse(argv);
+  const [first = values.help === true ? 'help' : 'status', ...others] = positionals;
+  const isGroup = first === 'deny';
+  const name = isGroup ? `deny ${others[0] ?? 'list'}` : first;
+  const words = isGroup ? others.slice(1) : others;
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) throw usage(`there is no command ${name}`);
+  if (values.help === true) return {name: 'help', topic: name === 'help' ? null : name};
+  const odd = Object.keys(values).find((flag) => !(command.flags as readonly string[]).includes(flag));
+  if (odd !== undefined) throw usage(`${name} takes no --${odd}`);
+  if (words.length > command.words) throw usage(`${name} does not take ${words[command.words] ?? ''}`);
+  return build(name, words, values);
+}
+
+type Values = ReturnType<typeof parse>['values'];
+
+function build(name: string, words: readonly string[], values: Values): Command {
+  const asJson = values.json === true;
+  switch (name) {
+    case 'status':
+      return {name, isFull: values.explain === true, asJson};
+    case 'watch':
+    case 'check':
+      return {name, asJson};
+    case 'update':
+      if (values.version !== undefined && values.payload !== undefined)
+        throw usage('--version and --payload exclude each other');
+      return {
+        name,
+        version: values.version === undefined ? null : readVersion(values.version),
+        payload: values.payload ?? null,
+        waits: values['no-wait'] !== true,
+      };
+    case 'rollback':
+    case 'reset':
+    case 'mark-good':
+    case 'metrics':
+      return {name};
+    case 'deny list':
+      return {name: 'deny-list', asJson};
+    case 'deny add':
+      return {
+        name: 'deny-add',
+        version: readVersion(words[0]),
+        reason: values.reason ?? 'denied by an operator',
+      };
+    case 'deny remove':
+      return {name: 'deny-remove', version: readVersion(words[0])};
+    default:
+      return {name: 'help', topic: words[0] ?? null};
+  }
+}
+
+function readVersion(text: string | undefined): string {
+  if (text === undefined) throw usage('name a version, for example 1.4.0');
+  if (!isVersion(text)) throw usage(`${text} is no version; they look like 1.4.0`);
+  return text;
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({args: [...argv], options: FLAGS, allowPositionals: true, strict: true});
+  } catch (error) {
+    // Its messages are made for people, their advice on a leading hyphen apart.
+    const message = error instanceof Error ? error.message.replace(/\. To specify.*$/s, '') : String(error);
+    throw usage(message, error);
+  }
+}
+
+function usage(message: string, cause?: unknown): UsageError {
+  return new UsageError('usage', message, {cause, hint: 'caissonctl --help'});
+}

@@ -1,0 +1,60 @@
+/**
+ * caissonctl and update_engine_client: one program, told apart by the name it is called by. Reads the arguments, asks
+ * the engine, prints, and ends with a code that scripts can branch on.
+ */
+import {basename, resolve} from 'node:path';
+import {isCodedError} from '../../formats/errors.ts';
+import {ClientError, createEngineClient} from '../api/client.ts';
+import {ApiError} from '../api/protocol.ts';
+import {HOST_PATHS} from '../paths.ts';
+import {UsageError, parseCommand} from './arguments.ts';
+import {EXIT_CODES} from './help.ts';
+import {LINEAGE_HELP, parseLineage} from './lineage.ts';
+import {runLineage} from './run-lineage.ts';
+import {type Terminal, runCommand} from './run.ts';
+
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+// Whoever reads has had enough, for example `head`.
+process.stdout.on('error', () => process.exit(EXIT_CODES.failed));
+
+const terminal: Terminal = {
+  out: (text) => process.stdout.write(text),
+  note: (text) => process.stderr.write(text),
+  now: () => Date.now(),
+  resolve: (path) => resolve(path),
+  signal: interrupted.signal,
+};
+
+const name = basename(process.argv[1] ?? '');
+const words = process.argv.slice(2);
+try {
+  const client = createEngineClient(HOST_PATHS);
+  process.exitCode =
+    name === 'update_engine_client'
+      ? await lineage()
+      : await runCommand(parseCommand(words), client, terminal);
+
+  async function lineage(): Promise<number> {
+    const parsed = parseLineage(words);
+    if ('flag' in parsed) return runLineage(parsed.flag, client, terminal);
+    terminal.note(`update_engine_client: ${parsed.problem}\n\n${LINEAGE_HELP}`);
+    return EXIT_CODES.failed;
+  }
+} catch (error) {
+  process.exitCode = interrupted.signal.aborted ? 130 : explain(error);
+}
+
+function explain(error: unknown): number {
+  if (!isCodedError(error)) {
+    terminal.note(`${name}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return EXIT_CODES.failed;
+  }
+  terminal.note(`${name}: ${error.message}\n`);
+  if (error.hint !== undefined) terminal.note(`hint: ${error.hint}\n`);
+  if (error instanceof UsageError) return EXIT_CODES.usage;
+  if (error instanceof ClientError && error.code === 'not-running') return EXIT_CODES.notRunning;
+  if (error instanceof ClientError && error.code === 'not-root') return EXIT_CODES.notRoot;
+  const isRefused = error instanceof ApiError && (error.code === 'refused' || error.code === 'busy');
+  return isRefused ? EXIT_CODES.refused : EXIT_CODES.failed;
+}

@@ -1,0 +1,195 @@
+/**
+ * The engine's state machine: (state, event, settings) to (state, effects), pure and total. An event that a state does
+ * not expect changes nothing and is logged, because a daemon that dies of a late answer helps nobody. The picture of it
+ * is docs/update-states.dot, which a test holds against this code.
+ *
+ * Rejected: a queue of actions with pipes between them, as the lineage had; what it would do next could only be learnt
+ * by running it.
+ */
+import {EVENT_RESULTS, EVENT_TYPES} from '../formats/omaha/codes.ts';
+import type {OmahaEvent} from '../formats/omaha/request.ts';
+import type {Effect, Event, Failure, NextCheck, Offer, Settings, Situation, State} from './machine/states.ts';
+
+export interface Step {
+  state: State;
+  effects: readonly Effect[];
+}
+
+const STAGE_REACHED = {result: EVENT_RESULTS.SUCCESS, errorCode: null, previousVersion: null};
+const DOWNLOAD_STARTED: OmahaEvent = {type: EVENT_TYPES.DOWNLOAD_STARTED, ...STAGE_REACHED};
+const DOWNLOAD_FINISHED: OmahaEvent = {type: EVENT_TYPES.DOWNLOAD_FINISHED, ...STAGE_REACHED};
+/** Before the reboot; the one after it has another result. */
+const INSTALLED: OmahaEvent = {type: EVENT_TYPES.UPDATE_COMPLETE, ...STAGE_REACHED};
+
+export const STARTING: State = {kind: 'starting'};
+
+export function step(state: State, event: Event, settings: Settings): Step {
+  return expected(state, event, settings) ?? unexpected(state, event);
+}
+
+function expected(state: State, event: Event, settings: Settings): Step | null {
+  switch (state.kind) {
+    case 'starting':
+      return event.kind === 'booted' ? boot(event.situation) : null;
+    case 'idle':
+      return idle(state, event, settings);
+    case 'on-trial':
+      return onTrial(state, event);
+    case 'checking':
+      if (event.kind === 'checked') return checked(state, event);
+      return working(event);
+    case 'available':
+      if (event.kind !== 'prepared') return working(event);
+      return download(state.offer);
+    case 'downloading':
+      if (event.kind !== 'applied') return working(event);
+      return {
+        state: {kind: 'verifying', offer: state.offer},
+        effects: [
+          {kind: 'report', event: DOWNLOAD_FINISHED},
+          {kind: 'job', job: {kind: 'verify', offer: state.offer}},
+        ],
+      };
+    case 'verifying':
+      if (event.kind !== 'verified') return working(event);
+      return {
+        state: {kind: 'finalizing', offer: state.offer},
+        effects: [{kind: 'job', job: {kind: 'finalize', offer: state.offer}}],
+      };
+    case 'finalizing':
+      if (event.kind === 'committed') {
+        return {
+          state: {kind: 'need-reboot', target: event.target},
+          effects: [
+            {kind: 'record-installed', target: event.target},
+            {kind: 'report', event: INSTALLED},
+            {kind: 'schedule', next: 'periodic'},
+            {kind: 'plan-reboot', target: event.target},
+          ],
+        };
+      }
+      // No way back from here but its own end: the table may be written at any moment.
+      return event.kind === 'failed' ? failed(event.failure) : null;
+    case 'reporting-error':
+      if (event.kind !== 'reported') return null;
+      return goIdle(state.failure.kind === 'policy' ? 'periodic' : 'after-error');
+    case 'need-reboot':
+      return needReboot(state, event);
+  }
+}
+
+function boot(situation: Situation): Step {
+  switch (situation.kind) {
+    case 'ordinary':
+      return goIdle('first');
+    case 'on-trial':
+      return {
+        state: {kind: 'on-trial', pending: situation.pending},
+        effects: [{kind: 'watch-trial'}, info('the running system has not been found good yet')],
+      };
+    case 'confirmed':
+      return goIdle('first', [{kind: 'confirm', pending: situation.pending}]);
+    case 'rolled-back':
+      return goIdle('first', [{kind: 'give-up', pending: situation.pending, reason: situation.reason}]);
+    case 'abandoned':
+      return goIdle('first', [{kind: 'drop-pending', reason: situation.reason}]);
+    case 'awaiting-reboot':
+      return {
+        state: {kind: 'need-reboot', target: situation.target},
+        effects: [
+          {kind: 'schedule', next: 'periodic'},
+          {kind: 'plan-reboot', target: situation.target},
+        ],
+      };
+  }
+}
+
+function idle(state: State, event: Event, settings: Settings): Step | null {
+  if (event.kind === 'woken') {
+    const {wish} = event;
+    if (!settings.hasServer && wish.payloadPath === null) return keep(state, schedule('periodic'));
+    return {state: {kind: 'checking', wish}, effects: [{kind: 'job', job: {kind: 'check', wish}}]};
+  }
+  if (event.kind === 'pointed-back') {
+    return {
+      state: {kind: 'need-reboot', target: event.target},
+      effects: [{kind: 'plan-reboot', target: event.target}],
+    };
+  }
+  // The operator's reset clears the memory of a failure, which is not the machine's.
+  return event.kind === 'reset' ? keep(state) : null;
+}
+
+function onTrial(state: State & {kind: 'on-trial'}, event: Event): Step | null {
+  if (event.kind === 'became-good')
+    return goIdle('soon', state.pending === null ? [] : [{kind: 'confirm', pending: state.pending}]);
+  return event.kind === 'woken' ? keep(state, schedule('periodic')) : null;
+}
+
+function checked(state: State & {kind: 'checking'}, event: Event & {kind: 'checked'}): Step {
+  const {outcome} = event;
+  const recorded: Effect = {kind: 'record-check', outcome};
+  if (outcome.kind !== 'offered' || !state.wish.install) return goIdle('periodic', [recorded]);
+  return {
+    state: {kind: 'available', offer: outcome.offer},
+    effects: [recorded, {kind: 'job', job: {kind: 'prepare', offer: outcome.offer}}],
+  };
+}
+
+function download(offer: Offer): Step {
+  return {
+    state: {kind: 'downloading', offer},
+    effects: [
+      {kind: 'report', event: DOWNLOAD_STARTED},
+      {kind: 'job', job: {kind: 'apply', offer}},
+    ],
+  };
+}
+
+/** What is the same in all states that have a job and may be told to stop. */
+function working(event: Event): Step | null {
+  if (event.kind === 'failed') return failed(event.failure);
+  if (event.kind !== 'reset') return null;
+  return goIdle('periodic', [{kind: 'abort-job'}, info('stopped by an operator')]);
+}
+
+function failed(failure: Failure): Step {
+  return {
+    state: {kind: 'reporting-error', failure},
+    effects: [
+      {kind: 'record-failure', failure},
+      {kind: 'job', job: {kind: 'report-failure', failure}},
+    ],
+  };
+}
+
+function needReboot(state: State & {kind: 'need-reboot'}, event: Event): Step | null {
+  if (event.kind === 'reboot-due') return keep(state, {kind: 'plan-reboot', target: state.target});
+  // What is installed stays: a newer release comes after the reboot.
+  if (event.kind === 'woken') return keep(state, schedule('periodic'));
+  if (event.kind === 'reset')
+    return goIdle('periodic', [{kind: 'drop-pending', reason: 'dropped by an operator'}]);
+  if (event.kind !== 'pointed-back') return null;
+  return keep({kind: 'need-reboot', target: event.target}, {kind: 'plan-reboot', target: event.target});
+}
+
+function goIdle(next: NextCheck, before: readonly Effect[] = []): Step {
+  return {state: {kind: 'idle'}, effects: [...before, schedule(next)]};
+}
+
+function keep(state: State, ...effects: readonly Effect[]): Step {
+  return {state, effects};
+}
+
+function schedule(next: NextCheck): Effect {
+  return {kind: 'schedule', next};
+}
+
+function info(text: string): Effect {
+  return {kind: 'log', level: 'info', text};
+}
+
+function unexpected(state: State, event: Event): Step {
+  const text = `${event.kind} was not expected while ${state.kind}; nothing is done about it`;
+  return {state, effects: [{kind: 'log', level: 'warn', text}]};
+}
