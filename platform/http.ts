@@ -5,27 +5,10 @@
 import {createHash} from 'node:crypto';
 import {open, rename, rm} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
+import {rootCertificates} from 'node:tls';
 import {type Dispatcher, EnvHttpProxyAgent, ProxyAgent, interceptors, request} from 'undici';
-import {CodedError} from '../formats/errors.ts';
-
-export type HttpErrorCode =
-  | 'unreachable'
-  | 'bad-status'
-  | 'too-many-redirections'
-  | 'too-slow'
-  | 'too-long'
-  | 'wrong-hash'
-  | 'wrong-length';
-
-export class HttpError extends CodedError<HttpErrorCode> {
-  /** The status of a `bad-status` answer. */
-  readonly status: number | undefined;
-
-  constructor(code: HttpErrorCode, message: string, options: {cause?: unknown; status?: number} = {}) {
-    super(code, message, {...options, retryable: code === 'unreachable' || (options.status ?? 0) >= 500});
-    this.status = options.status;
-  }
-}
+import {HttpError, MAX_REDIRECTIONS, endlessRedirection, explainHttpFailure} from './http-error.ts';
+import {keepPace} from './http-pace.ts';
 
 export interface HttpClient {
   /** The body of a 200 answer, at most `maxBytes` long. */
@@ -44,6 +27,31 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
+/** Requests one by one, for callers with a policy of their own. */
+export interface HttpExchange {
+  /**
+   * One request as it is, answered by whatever status; nothing is tried again. The body keeps the pace of the client's
+   * options or ends with HttpError 'too-slow'. Redirections are followed, but not those of a POST: what it says is for
+   * one server. Who does not read the body to its end aborts the signal.
+   */
+  exchange(url: string, request: HttpRequest): Promise<HttpAnswer>;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Names in small letters. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Ends with HttpError 'broken-off' when the connection does before it is whole. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
 export interface HttpClientOptions {
   /** Overrides the proxy variables of the environment. */
   proxy?: string | undefined;
@@ -51,6 +59,8 @@ export interface HttpClientOptions {
   stallTimeoutMs?: number;
   /** A transfer that is slower than this on the whole counts as dead, too: a byte now and then is no progress. */
   minBytesPerSecond?: number;
+  /** Certificates (PEM) that may vouch for a server besides the well-known ones. */
+  ca?: string | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -58,13 +68,14 @@ const STALL_TIMEOUT_MS = 60_000;
 const MIN_BYTES_PER_SECOND = 4096;
 /** Node's timers count in 31 bits. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-const MAX_REDIRECTIONS = 5;
 const ATTEMPTS = 3;
 
-export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
+export function createHttpClient(options: HttpClientOptions = {}): HttpClient & HttpExchange {
   const {stallTimeoutMs = STALL_TIMEOUT_MS, minBytesPerSecond = MIN_BYTES_PER_SECOND} = options;
+  const trust = options.ca === undefined ? {} : {ca: [...rootCertificates, options.ca]};
   const settings = {
-    connect: {timeout: CONNECT_TIMEOUT_MS},
+    connect: {timeout: CONNECT_TIMEOUT_MS, ...trust},
+    requestTls: {timeout: CONNECT_TIMEOUT_MS, ...trust},
     headersTimeout: stallTimeoutMs,
     bodyTimeout: stallTimeoutMs,
   };
@@ -108,6 +119,40 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     throw new HttpError('bad-status', `${url} answered ${response.statusCode}`, {
       status: response.statusCode,
     });
+  }
+
+  async function exchange(url: string, {method, headers, body, signal}: HttpRequest): Promise<HttpAnswer> {
+    const late = new AbortController();
+    // Two timers of the library do not add up to one: a server may drip its headers, or redirect at leisure.
+    const timer = setTimeout(() => late.abort(), CONNECT_TIMEOUT_MS + stallTimeoutMs);
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await request(url, {
+        method,
+        headers,
+        body: body ?? null,
+        dispatcher: method === 'GET' ? dispatcher : agent,
+        signal: AbortSignal.any([signal, closed.signal, late.signal]),
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw explain(url, error, late.signal.aborted);
+    } finally {
+      clearTimeout(timer);
+    }
+    async function* chunks(): AsyncGenerator<Uint8Array> {
+      try {
+        yield* response.body as AsyncIterable<Buffer>;
+      } catch (error) {
+        signal.throwIfAborted();
+        throw explainHttpFailure(url, error, 'broken-off');
+      }
+    }
+    return {
+      status: response.statusCode,
+      headers: flatten(response.headers),
+      body: keepPace(url, chunks(), {stallTimeoutMs, minBytesPerSecond, now: () => performance.now()}),
+    };
   }
 
   async function getBytesOnce(
@@ -180,6 +225,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     getBytes: (url, {maxBytes, signal}) => withRetries(() => getBytesOnce(url, maxBytes, signal), signal),
     download: (url, path, expected, {signal, onBytes} = {}) =>
       withRetries(() => downloadOnce(url, path, expected, signal, onBytes ?? (() => undefined)), signal),
+    exchange,
     async close() {
       closed.abort();
       await agent.destroy();
@@ -188,20 +234,15 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
 }
 
 function explain(url: string, error: unknown, isTooSlow: boolean): HttpError {
-  if (isTooSlow)
-    return new HttpError('too-slow', `${url} comes too slowly to be worth the wait`, {cause: error});
-  const message = rootMessage(error);
-  if (/redirect loop/i.test(message)) return endlessRedirection(url, error);
-  return new HttpError('unreachable', `cannot reach ${url}: ${message}`, {cause: error});
+  if (!isTooSlow) return explainHttpFailure(url, error);
+  return new HttpError('too-slow', `${url} comes too slowly to be worth the wait`, {cause: error});
 }
 
-function endlessRedirection(url: string, cause?: unknown): HttpError {
-  const message = `${url} leads in a circle, or on more than ${MAX_REDIRECTIONS} times`;
-  return new HttpError('too-many-redirections', message, {cause});
-}
-
-function rootMessage(error: unknown): string {
-  let current = error;
-  while (current instanceof Error && current.cause !== undefined) current = current.cause;
-  return current instanceof Error ? current.message || current.name : String(current);
+/** Names in small letters; what comes several times is joined, as HTTP has it. */
+function flatten(headers: Readonly<Record<string, string | string[] | undefined>>): HttpAnswer['headers'] {
+  const pairs = Object.entries(headers).map(([name, value]) => [
+    name.toLowerCase(),
+    [value ?? []].flat().join(', '),
+  ]);
+  return Object.fromEntries(pairs) as Record<string, string>;
 }

@@ -7,7 +7,8 @@ import {type AddressInfo, createServer as createSocketServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, it} from 'node:test';
-import {HttpError, type HttpErrorCode, createHttpClient} from '../../platform/http.ts';
+import {createHttpClient} from '../../platform/http.ts';
+import {HttpError, type HttpErrorCode} from '../../platform/http-error.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

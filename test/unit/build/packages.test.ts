@@ -12,7 +12,8 @@ import {
   makeLocalRepository,
   packagePath,
 } from '../../../build/packages.ts';
-import {type HttpClient, HttpError} from '../../../platform/http.ts';
+import type {HttpClient} from '../../../platform/http.ts';
+import {HttpError} from '../../../platform/http-error.ts';
 import {silentLog} from '../../../platform/log.ts';
 import {lockedPackage} from '../../support/lock.ts';
 

@@ -1,0 +1,40 @@
+/** A small document sent, a small one received: the shape of every question to an update server. */
+import {HttpError} from './http-error.ts';
+import type {HttpExchange} from './http.ts';
+
+/** The body of a 2xx answer, at most `maxBytes` long. Nothing is tried again; throws HttpError. */
+export async function postBytes(
+  client: HttpExchange,
+  url: string,
+  body: Uint8Array,
+  {contentType, maxBytes, signal}: {contentType: string; maxBytes: number; signal: AbortSignal},
+): Promise<Uint8Array> {
+  const stopped = new AbortController();
+  try {
+    const answer = await client.exchange(url, {
+      method: 'POST',
+      headers: {'content-type': contentType, 'accept-encoding': 'identity'},
+      body,
+      signal: AbortSignal.any([signal, stopped.signal]),
+    });
+    if (answer.status < 200 || answer.status > 299) {
+      const target = answer.headers['location'];
+      const where = target === undefined ? '' : `, and pointed to ${JSON.stringify(target.slice(0, 200))}`;
+      throw new HttpError('bad-status', `${url} answered ${answer.status}${where}`, {status: answer.status});
+    }
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const chunk of answer.body) {
+      length += chunk.length;
+      if (length > maxBytes)
+        throw new HttpError('too-long', `${url} answered with more than ${maxBytes} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    stopped.abort();
+  }
+}
