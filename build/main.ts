@@ -15,7 +15,7 @@ import {
   parseDefinition,
   parseSite,
 } from './definition.ts';
-import {type Step, runSteps} from './engine.ts';
+import {runSteps} from './engine.ts';
 import {type PackageLock, parseLock, requireSameRequest} from './lock.ts';
 import {findMirror, type Mirror} from './mirror.ts';
 import type {PackageCache} from './packages.ts';
@@ -25,7 +25,8 @@ import {selectorStep, ukiStep} from './steps/boot.ts';
 import type {StepContext} from './steps/context.ts';
 import {initrdStep} from './steps/initrd.ts';
 import {kernelStep} from './steps/kernel.ts';
-import {TREE_FILE, osTreeStep, toolsTreeStep} from './steps/trees.ts';
+import {type BuildStep, withSourceInputs} from './steps/sources.ts';
+import {TOOLS_TREE, TREE_FILE, osTreeStep, toolsTreeStep} from './steps/trees.ts';
 import {usrStep} from './steps/usr.ts';
 import {createToolbox, mountScratch} from './toolbox.ts';
 import type {OverlaySource} from './tree/overlay.ts';
@@ -90,22 +91,13 @@ export async function build(options: BuildOptions): Promise<MadeRelease> {
       signal,
       warn: (text) => log.warn(text),
     };
-    const tools = toolsTreeStep(context);
-    const steps = [
-      tools,
-      osTreeStep(context, await readUserLines(overlays)),
-      kernelStep(context),
-      usrStep(context),
-      initrdStep(context),
-      selectorStep(context),
-      ukiStep(context),
-    ];
-    const results = runSteps(await withProgramInputs(steps, rootDir), {
+    const steps = planSteps(context, await readUserLines(overlays));
+    const results = runSteps(await withSourceInputs(steps, rootDir), {
       cacheDir,
       log,
       signal,
       onResult: (name, {directory}) => {
-        if (name === tools.name) toolsArchive = () => Promise.resolve(join(directory, TREE_FILE));
+        if (name === TOOLS_TREE) toolsArchive = () => Promise.resolve(join(directory, TREE_FILE));
       },
     });
     const program = await fingerprintProgram(join(rootDir, 'build/release.ts'), rootDir);
@@ -121,6 +113,19 @@ export async function build(options: BuildOptions): Promise<MadeRelease> {
     await (await http?.catch(() => undefined))?.close();
     await releaseScratch();
   }
+}
+
+/** All steps, each after those that it needs. `users` are the sysusers.d lines of the overlays. */
+export function planSteps(context: StepContext, users: string): BuildStep[] {
+  return [
+    toolsTreeStep(context),
+    osTreeStep(context, users),
+    kernelStep(context),
+    usrStep(context),
+    initrdStep(context),
+    selectorStep(context),
+    ukiStep(context),
+  ];
 }
 
 /** The definition with the site's file and the command line laid over it. */
@@ -167,25 +172,4 @@ async function readOrMakeLock(
   const lock = parseLock(await readFile(lockFile, 'utf8'), lockFile);
   requireSameRequest(lock, {requested: requestOf(definition), suites: definition.suites}, lockFile);
   return lock;
-}
-
-/** Which file holds the code of a step; the code itself is one of the step's inputs. */
-const STEP_SOURCES: Readonly<Record<string, string>> = {
-  'tools-tree': 'build/bootstrap.ts',
-  'os-tree': 'build/bootstrap.ts',
-  kernel: 'build/steps/kernel.ts',
-  usr: 'build/steps/usr.ts',
-  initrd: 'build/steps/initrd.ts',
-  selector: 'image/selector/build.ts',
-  uki: 'build/steps/boot.ts',
-};
-
-async function withProgramInputs(steps: readonly Step[], rootDir: string): Promise<Step[]> {
-  return Promise.all(
-    steps.map(async (step) => {
-      const source = STEP_SOURCES[step.name] ?? '';
-      const program = await fingerprintProgram(join(rootDir, source), rootDir);
-      return {...step, inputs: async () => ({...(await step.inputs()), [`program ${source}`]: program})};
-    }),
-  );
 }

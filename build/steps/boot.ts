@@ -4,8 +4,8 @@ import {join} from 'node:path';
 import {fingerprintTree} from '../../platform/files.ts';
 import {kernelCommandLine} from '../../image/command-line.ts';
 import {selectorCommands} from '../../image/selector/build.ts';
-import type {Step} from '../engine.ts';
 import type {StepContext} from './context.ts';
+import type {BuildStep} from './sources.ts';
 import {INITRD_FILE} from './initrd.ts';
 import {KERNEL_FILE, KERNEL_RELEASE_FILE} from './kernel.ts';
 import {OS_RELEASE_FILE, USR_FACTS_FILE, type UsrFacts} from './usr.ts';
@@ -16,12 +16,13 @@ export const UKI_FILE = 'usr.efi';
 /** Where Debian's package systemd-boot-efi keeps the stub, in the tools tree. */
 const STUB = '/usr/lib/systemd/boot/efi/linuxx64.efi.stub';
 
-export function selectorStep({rootDir, lock, toolbox, scratchDir}: StepContext): Step {
+export function selectorStep({rootDir, lock, toolbox, scratchDir}: StepContext): BuildStep {
   const source = join(rootDir, 'image/selector');
   return {
     name: 'selector',
     title: 'Compiling the selector',
     needs: ['tools-tree'],
+    sources: ['build/steps/boot.ts'],
     async inputs() {
       const prints = Object.entries(await fingerprintTree(source)).filter(([path]) =>
         /^[^/]+\.(c|h|lds)$/.test(path),
@@ -40,11 +41,12 @@ export function selectorStep({rootDir, lock, toolbox, scratchDir}: StepContext):
   };
 }
 
-export function ukiStep({definition, lock, toolbox}: StepContext): Step {
+export function ukiStep({definition, lock, toolbox}: StepContext): BuildStep {
   return {
     name: 'uki',
     title: 'Making the UKI',
     needs: ['tools-tree', 'usr', 'kernel', 'initrd'],
+    sources: ['build/steps/boot.ts'],
     inputs: () =>
       Promise.resolve({
         'kernel.arguments': JSON.stringify(definition.kernel.arguments),

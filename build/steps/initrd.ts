@@ -11,10 +11,10 @@ import {CodedError} from '../../formats/errors.ts';
 import {compilePatterns} from '../../formats/glob.ts';
 import {closeModules, parseModuleIndex} from '../../formats/kernel-modules.ts';
 import {fingerprintTree, walkTree} from '../../platform/files.ts';
-import type {Step} from '../engine.ts';
 import {unpackArchive} from '../tree/archive.ts';
 import {closeLibraries} from '../tree/libraries.ts';
 import type {StepContext} from './context.ts';
+import type {BuildStep} from './sources.ts';
 import {KERNEL_RELEASE_FILE, MODULES_FILE} from './kernel.ts';
 import {TREE_FILE} from './trees.ts';
 
@@ -32,13 +32,14 @@ const SKELETON_LINKS: Readonly<Record<string, string>> = {
   init: 'usr/lib/systemd/systemd',
 };
 
-export function initrdStep(context: StepContext): Step {
+export function initrdStep(context: StepContext): BuildStep {
   const {definition, lock, toolbox, scratchDir, rootDir} = context;
   const overlay = join(rootDir, 'overlays/initrd');
   return {
     name: 'initrd',
     title: 'Making the initrd',
     needs: ['tools-tree', 'os-tree', 'kernel'],
+    sources: ['build/steps/initrd.ts'],
     async inputs() {
       const prints = Object.entries(await fingerprintTree(overlay)).filter(
         ([, print]) => print !== 'directory',

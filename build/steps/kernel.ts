@@ -11,10 +11,10 @@ import {CodedError} from '../../formats/errors.ts';
 import {type PatternSet, compilePatterns} from '../../formats/glob.ts';
 import {start} from '../../platform/exec.ts';
 import {walkTree, withFile} from '../../platform/files.ts';
-import type {Step} from '../engine.ts';
 import {fetchPackages, packagePath} from '../packages.ts';
 import {archiveTree} from '../tree/archive.ts';
 import type {StepContext} from './context.ts';
+import type {BuildStep} from './sources.ts';
 import {digestPackages} from './trees.ts';
 
 export class KernelError extends CodedError<'bad-kernel-package'> {}
@@ -29,12 +29,13 @@ const MODULE_PATH = /^\.?\/?usr\/lib\/modules\/([^/]+)\/(.+)$/;
 /** Arguments of one xz process; all of them would be too long for a command line. */
 const FILES_A_CALL = 500;
 
-export function kernelStep(context: StepContext): Step {
+export function kernelStep(context: StepContext): BuildStep {
   const {definition, lock, packages, toolbox, scratchDir, warn} = context;
   return {
     name: 'kernel',
     title: 'Preparing the kernel',
     needs: ['tools-tree'],
+    sources: ['build/steps/kernel.ts'],
     inputs: () =>
       Promise.resolve({
         'kernel in the lock': digestPackages(lock.kernel),

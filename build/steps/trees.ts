@@ -4,17 +4,19 @@ import {mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {exec} from '../../platform/exec.ts';
 import {bootstrap} from '../bootstrap.ts';
-import type {Step} from '../engine.ts';
 import type {LockedPackage} from '../lock.ts';
 import type {StepContext} from './context.ts';
+import type {BuildStep} from './sources.ts';
 
 export const TREE_FILE = 'tree.tar';
+export const TOOLS_TREE = 'tools-tree';
 
-export function toolsTreeStep({lock, packages, scratchDir, signal}: StepContext): Step {
+export function toolsTreeStep({lock, packages, scratchDir, signal}: StepContext): BuildStep {
   return {
-    name: 'tools-tree',
+    name: TOOLS_TREE,
     title: 'Installing the build tools',
     needs: [],
+    sources: ['build/steps/trees.ts'],
     inputs: () =>
       Promise.resolve({
         'tools in the lock': digestPackages(lock.tools),
@@ -34,11 +36,12 @@ export function toolsTreeStep({lock, packages, scratchDir, signal}: StepContext)
 }
 
 /** `users` are the sysusers.d lines that fix the numbers of all accounts. */
-export function osTreeStep({lock, packages, scratchDir, toolbox}: StepContext, users: string): Step {
+export function osTreeStep({lock, packages, scratchDir, toolbox}: StepContext, users: string): BuildStep {
   return {
     name: 'os-tree',
     title: 'Installing the packages of the system',
-    needs: ['tools-tree'],
+    needs: [TOOLS_TREE],
+    sources: ['build/steps/trees.ts'],
     inputs: () =>
       Promise.resolve({
         'packages in the lock': digestPackages(lock.os),

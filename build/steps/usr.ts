@@ -11,7 +11,6 @@ import {CodedError} from '../../formats/errors.ts';
 import {guidFromHex} from '../../formats/guid.ts';
 import type {Progress} from '../../platform/log.ts';
 import {appendVerity} from '../../image/verity.ts';
-import type {Step} from '../engine.ts';
 import {osReleaseOf} from '../identity.ts';
 import {fetchPackages, packagePath} from '../packages.ts';
 import {encodeSbom} from '../sbom.ts';
@@ -28,6 +27,7 @@ import {
 import {applyOverlay, overlayInputs} from '../tree/overlay.ts';
 import {makeAccounts} from '../tree/users.ts';
 import type {StepContext} from './context.ts';
+import type {BuildStep} from './sources.ts';
 import {MODULES_FILE} from './kernel.ts';
 import {TREE_FILE, digestPackages} from './trees.ts';
 
@@ -48,7 +48,7 @@ export interface UsrFacts {
   bytes: number;
 }
 
-export function usrStep(context: StepContext): Step {
+export function usrStep(context: StepContext): BuildStep {
   const {definition, lock, overlays, packages, toolbox, scratchDir, warn} = context;
   async function inputs(): Promise<Record<string, string>> {
     const {name, id, version, channel, home, packages: lists, paths, enable, disable} = definition;
@@ -68,6 +68,7 @@ export function usrStep(context: StepContext): Step {
     name: 'usr',
     title: 'Making /usr',
     needs: ['tools-tree', 'os-tree', 'kernel'],
+    sources: ['build/steps/usr.ts'],
     inputs,
     async run(out, progress, needed) {
       const tree = join(scratchDir, 'usr');
