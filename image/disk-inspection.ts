@@ -7,7 +7,7 @@ import {type GptEntry, PARTITION_TYPES, type SectorSize} from '../formats/gpt/ty
 import type {Guid} from '../formats/guid.ts';
 import {type GptDisk, readGpt, withGptDisk} from '../platform/gpt-disk.ts';
 import {type BootReason, explainBoot} from '../formats/slot/boot-reason.ts';
-import {type EspFacts, inspectEsp} from './esp-inspection.ts';
+import {type EspFacts, inspectEsp} from '../formats/slot/esp-facts.ts';
 import {
   type UkiState,
   type UsrState,

@@ -16,10 +16,10 @@ export interface Allocation {
 }
 
 /** The upper four bits of an entry are not part of it. */
-const ENTRY_MASK = 0x0fff_ffff;
+export const ENTRY_MASK = 0x0fff_ffff;
 /** From here on an entry means the end of a chain. */
-const END_OF_CHAIN = 0x0fff_fff8;
-const BAD_CLUSTER = 0x0fff_fff7;
+export const END_OF_CHAIN = 0x0fff_fff8;
+export const BAD_CLUSTER = 0x0fff_fff7;
 /** Bits of the second entry: cleanly unmounted, and no read or write error seen. */
 const CLEAN_BITS = 0x0c00_0000;
 

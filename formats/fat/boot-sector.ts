@@ -14,7 +14,11 @@ export type FatErrorCode =
   | 'bad-chain'
   | 'bad-directory'
   | 'no-such-file'
-  | 'truncated';
+  | 'truncated'
+  /** Nothing may be written here before a person has looked at it. */
+  | 'damaged'
+  | 'no-room'
+  | 'bad-name';
 export class FatError extends CodedError<FatErrorCode> {}
 
 /** All places are bytes from the start of the volume. */
@@ -33,6 +37,8 @@ export interface FatGeometry {
   clusterCount: number;
   rootCluster: number;
   volumeBytes: number;
+  /** The sector that counts free clusters; a hint, and not every volume has one. */
+  infoOffset: number | undefined;
   /** Linux sets it while a volume is mounted for writing. */
   isMarkedDirty: boolean;
 }
@@ -55,6 +61,7 @@ const AT = {
   flags: 40,
   version: 42,
   rootCluster: 44,
+  infoSector: 48,
   state: 65,
   signature: 510,
 } as const;
@@ -93,6 +100,8 @@ export function decodeFatBootSector(sector: Uint8Array): FatGeometry {
   if (tableSectors * sectorBytes < tableBytes)
     throw badGeometry(`tables of ${tableSectors} sectors for ${clusterCount} clusters`);
   const rootCluster = bytes.readUInt32LE(AT.rootCluster);
+  const infoSector = bytes.readUInt16LE(AT.infoSector);
+  const hasInfo = infoSector > 0 && infoSector < reservedSectors;
   return {
     sectorBytes,
     clusterBytes,
@@ -104,6 +113,7 @@ export function decodeFatBootSector(sector: Uint8Array): FatGeometry {
     clusterCount,
     rootCluster,
     volumeBytes: sectors * sectorBytes,
+    infoOffset: hasInfo ? infoSector * sectorBytes : undefined,
     isMarkedDirty: (bytes.readUInt8(AT.state) & 1) !== 0,
   };
 }

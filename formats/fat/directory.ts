@@ -14,6 +14,10 @@ export interface FatEntry {
   /** 0 for a directory. */
   bytes: number;
   firstCluster: number;
+  /** Where its entry lies in the content of its directory. */
+  at: number;
+  /** Where the first piece of its long name lies; `at` when it has none. */
+  piecesAt: number;
 }
 
 export interface FatDirectory {
@@ -24,9 +28,22 @@ export interface FatDirectory {
   problems: string[];
 }
 
-const ENTRY_BYTES = 32;
-const AT = {attributes: 11, cases: 12, checksum: 13, clusterHigh: 20, clusterLow: 26, bytes: 28} as const;
-const ATTRIBUTE = {volume: 0x08, directory: 0x10, longName: 0x0f, mask: 0x3f} as const;
+export const ENTRY_BYTES = 32;
+/** Offsets in an entry. */
+export const ENTRY_AT = {
+  attributes: 11,
+  cases: 12,
+  checksum: 13,
+  clusterHigh: 20,
+  time: 22,
+  date: 24,
+  clusterLow: 26,
+  bytes: 28,
+} as const;
+export const ATTRIBUTE = {volume: 0x08, directory: 0x10, archive: 0x20, longName: 0x0f, mask: 0x3f} as const;
+/** First byte of an entry that was deleted, and of those that were never used. */
+export const DELETED = 0xe5;
+export const UNUSED = 0;
 /** Where a piece of a long name keeps its 13 UTF-16 units. */
 const NAME_UNITS = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const;
 /** 255 UTF-16 units in pieces of 13. */
@@ -37,6 +54,8 @@ interface Pieces {
   next: number;
   checksum: number;
   text: string;
+  /** Where the first of them lies. */
+  at: number;
 }
 
 /** Reads the content of a directory, whole clusters. Throws FatError. */
@@ -51,13 +70,13 @@ export function decodeFatDirectory(content: Uint8Array, path: string): FatDirect
   for (let at = 0; at + ENTRY_BYTES <= content.length; at += ENTRY_BYTES) {
     const bytes = Buffer.from(content.buffer, content.byteOffset + at, ENTRY_BYTES);
     // Nothing behind a first 0 is used.
-    if (bytes[0] === 0) break;
-    const attributes = bytes.readUInt8(AT.attributes) & ATTRIBUTE.mask;
-    if (bytes[0] === 0xe5) dropPieces();
+    if (bytes[0] === UNUSED) break;
+    const attributes = bytes.readUInt8(ENTRY_AT.attributes) & ATTRIBUTE.mask;
+    if (bytes[0] === DELETED) dropPieces();
     else if (attributes === ATTRIBUTE.longName) {
       const added = addPiece(pieces, bytes);
       if (added === undefined) dropPieces();
-      pieces = added ?? startPieces(bytes);
+      pieces = added ?? startPieces(bytes, at);
       if (pieces === undefined) found.problems.push(`/${path}: a piece of a long name stands alone`);
     } else if ((attributes & ATTRIBUTE.volume) !== 0) {
       dropPieces();
@@ -65,7 +84,7 @@ export function decodeFatDirectory(content: Uint8Array, path: string): FatDirect
     } else {
       const isWhole = pieces?.next === 0 && pieces.checksum === shortNameChecksum(bytes);
       if (!isWhole) dropPieces();
-      const entry = readEntry(bytes, pieces?.text, path);
+      const entry = {...readEntry(bytes, pieces?.text, path), at, piecesAt: pieces?.at ?? at};
       pieces = undefined;
       if (!['.', '..'].includes(entry.shortName)) found.entries.push(entry);
     }
@@ -74,17 +93,17 @@ export function decodeFatDirectory(content: Uint8Array, path: string): FatDirect
   return found;
 }
 
-function startPieces(bytes: Buffer): Pieces | undefined {
+function startPieces(bytes: Buffer, at: number): Pieces | undefined {
   const order = bytes.readUInt8(0);
   const count = order & 0x3f;
   if ((order & 0x40) === 0 || count < 1 || count > MAX_PIECES) return undefined;
-  return {next: count - 1, checksum: bytes.readUInt8(AT.checksum), text: pieceText(bytes)};
+  return {next: count - 1, checksum: bytes.readUInt8(ENTRY_AT.checksum), text: pieceText(bytes), at};
 }
 
 /** Undefined unless the piece is the one that goes before those read: they are stored last one first. */
 function addPiece(pieces: Pieces | undefined, bytes: Buffer): Pieces | undefined {
   if (pieces === undefined || pieces.next === 0) return undefined;
-  if (bytes.readUInt8(0) !== pieces.next || bytes.readUInt8(AT.checksum) !== pieces.checksum)
+  if (bytes.readUInt8(0) !== pieces.next || bytes.readUInt8(ENTRY_AT.checksum) !== pieces.checksum)
     return undefined;
   return {...pieces, next: pieces.next - 1, text: pieceText(bytes) + pieces.text};
 }
@@ -95,18 +114,23 @@ function pieceText(bytes: Buffer): string {
   return end < 0 ? text : text.slice(0, end);
 }
 
-function readEntry(bytes: Buffer, longName: string | undefined, path: string): FatEntry {
+function readEntry(
+  bytes: Buffer,
+  longName: string | undefined,
+  path: string,
+): Omit<FatEntry, 'at' | 'piecesAt'> {
   const shortName = readShortName(bytes, 0);
-  const name = longName ?? readShortName(bytes, bytes.readUInt8(AT.cases));
-  const isDirectory = (bytes.readUInt8(AT.attributes) & ATTRIBUTE.directory) !== 0;
+  const name = longName ?? readShortName(bytes, bytes.readUInt8(ENTRY_AT.cases));
+  const isDirectory = (bytes.readUInt8(ENTRY_AT.attributes) & ATTRIBUTE.directory) !== 0;
   if (name === '' || /[\p{Cc}/\p{Surrogate}]/u.test(name))
     throw new FatError('bad-directory', `/${path} has an entry named ${JSON.stringify(name)}`);
   return {
     name,
     shortName,
     kind: isDirectory ? 'directory' : 'file',
-    bytes: isDirectory ? 0 : bytes.readUInt32LE(AT.bytes),
-    firstCluster: bytes.readUInt16LE(AT.clusterHigh) * 0x1_0000 + bytes.readUInt16LE(AT.clusterLow),
+    bytes: isDirectory ? 0 : bytes.readUInt32LE(ENTRY_AT.bytes),
+    firstCluster:
+      bytes.readUInt16LE(ENTRY_AT.clusterHigh) * 0x1_0000 + bytes.readUInt16LE(ENTRY_AT.clusterLow),
   };
 }
 

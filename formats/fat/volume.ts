@@ -27,9 +27,9 @@ export interface FatVolume {
 }
 
 /** Directories within directories; the ESP has three. */
-const MAX_DEPTH = 16;
+export const MAX_DEPTH = 16;
 /** A directory has at most 65,536 entries of 32 bytes (FAT32 specification, "FAT Directory Structure"). */
-const MAX_DIRECTORY_BYTES = 2 ** 21;
+export const MAX_DIRECTORY_BYTES = 2 ** 21;
 
 export async function openFat(source: ByteSource): Promise<FatVolume> {
   const geometry = decodeFatBootSector(await source.readAt(0, 512));
@@ -47,6 +47,8 @@ export async function openFat(source: ByteSource): Promise<FatVolume> {
     kind: 'directory',
     bytes: 0,
     firstCluster: geometry.rootCluster,
+    at: 0,
+    piecesAt: 0,
   };
 
   async function read({path, firstCluster}: FatFile): Promise<FatDirectory> {
@@ -128,7 +130,7 @@ function checkClusters(files: readonly FatFile[], allocation: Allocation, geomet
 }
 
 /** The content of clusters as one source, read in as few pieces as they lie in. */
-function sourceOfClusters(
+export function sourceOfClusters(
   volume: ByteSource,
   {clusterBytes, dataOffset}: FatGeometry,
   clusters: readonly number[],

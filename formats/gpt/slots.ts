@@ -24,8 +24,11 @@ export interface Slot extends SlotBits {
   partitionGuid: Guid;
 }
 
-/** Starts that a new slot gets before it counts as failed. */
-export const DEFAULT_TRIES = 3;
+/**
+ * Starts that a new slot gets before it counts as failed: one, and one to spare for an accident that is not its fault,
+ * such as a power cut during the first. Each more would keep a bad release a boot longer.
+ */
+export const DEFAULT_TRIES = 2;
 
 const MAX_FIELD = 15;
 const PRIORITY_SHIFT = 48n;
@@ -120,11 +123,21 @@ export function clearSlot(table: GptTable, letter: SlotLetter): GptTable {
   return setSlotBits(table, letter, EMPTY_BITS);
 }
 
-/**
- * The slot is the one to start next, on trial. Priorities are renumbered from 1 with their order kept, so that they
- * never pass 15 however many updates a machine sees; slots with priority 0 stay there.
- */
+/** The slot is the one to start next, on trial. */
 export function makeNext(table: GptTable, letter: SlotLetter, tries = DEFAULT_TRIES): GptTable {
+  return putFirst(table, letter, {tries, successful: false});
+}
+
+/** The slot is the one to start next, because it is known to be good. */
+export function makeGoodNext(table: GptTable, letter: SlotLetter): GptTable {
+  return putFirst(table, letter, {tries: 0, successful: true});
+}
+
+/**
+ * Priorities are renumbered from 1 with their order kept, so that they never pass 15 however many updates a machine
+ * sees; slots with priority 0 stay there.
+ */
+function putFirst(table: GptTable, letter: SlotLetter, bits: Omit<SlotBits, 'priority'>): GptTable {
   findSlot(table, letter);
   const others = readSlots(table).filter((slot) => slot.letter !== letter && slot.priority > 0);
   const ranks = [...new Set(others.map((slot) => slot.priority))].sort((a, b) => a - b);
@@ -132,7 +145,7 @@ export function makeNext(table: GptTable, letter: SlotLetter, tries = DEFAULT_TR
     (result, slot) => setSlotBits(result, slot.letter, {...slot, priority: ranks.indexOf(slot.priority) + 1}),
     table,
   );
-  return setSlotBits(renumbered, letter, {priority: ranks.length + 1, tries, successful: false});
+  return setSlotBits(renumbered, letter, {...bits, priority: ranks.length + 1});
 }
 
 /** The slot is not to be started again; tries and successful stay for those who ask why. */

@@ -36,11 +36,18 @@ export async function findVerity(source: ByteSource, hashOffset: number): Promis
   return {rootHash, salt, hashOffset, bytes: layout.totalBytes};
 }
 
+export interface VerityCheckOptions {
+  signal: AbortSignal;
+  onBytes: (count: number) => void;
+  /** Hears all data in order, so that another hash of it costs no second reading. */
+  onData?: (chunk: Uint8Array) => void;
+}
+
 /** Hashes all data and compares the whole tree. Throws what findVerity throws; 'damaged' says where. */
 export async function verifyVerity(
   source: ByteSource,
   hashOffset: number,
-  options: {signal: AbortSignal; onBytes: (count: number) => void},
+  options: VerityCheckOptions,
 ): Promise<FoundVerity> {
   const found = await findVerity(source, hashOffset);
   const verity = new VerityTree({salt: found.salt});
@@ -48,6 +55,7 @@ export async function verifyVerity(
     options.signal.throwIfAborted();
     const chunk = await readExactly(source, at, Math.min(CHUNK_BYTES, hashOffset - at), '/usr');
     verity.update(chunk);
+    options.onData?.(chunk);
     options.onBytes(chunk.length);
   }
   const {rootHash, tree} = verity.finish();

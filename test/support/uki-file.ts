@@ -42,7 +42,7 @@ export function ukiFile(options: {commandLine: string; version?: string}): Buffe
     ['.text', 'stub'],
     [
       '.osrel',
-      `ID=caisson\nVERSION_ID="${version}"\nIMAGE_VERSION="${version}"\nBUILD_ID=20260102-abc\nCAISSON_CHANNEL=stable\n`,
+      `ID=caisson\nIMAGE_ID=caisson\nVERSION_ID="${version}"\nIMAGE_VERSION="${version}"\nBUILD_ID=20260102-abc\nCAISSON_CHANNEL=stable\n`,
     ],
     ['.cmdline', commandLine],
     ['.uname', '6.12.0-test'],

@@ -4,6 +4,7 @@ import {
   clearSlot,
   findSlot,
   giveUp,
+  makeGoodNext,
   makeNext,
   markSuccessful,
   readSlotBits,
@@ -102,11 +103,16 @@ describe('transitions', () => {
       const [, tries, successful] = before;
       assert.deepEqual(bitsOf(makeNext(disk({A: before, B: [9, 0, true]}), 'B')), {
         A: [after, tries, successful],
-        B: [after + 1, 3, false],
+        B: [after + 1, 2, false],
       });
     }
     assert.deepEqual(bitsOf(makeNext(disk({B: [0, 0, false]}), 'B', 1)), {B: [1, 1, false]});
     assert.throws(() => makeNext(disk({A: [1, 0, true]}), 'B'), GptError);
+  });
+
+  it('makeGoodNext puts a slot above the other and trusts it', () => {
+    const table = disk({A: [1, 0, true], B: [2, 1, false]});
+    assert.deepEqual(bitsOf(makeGoodNext(table, 'A')), {A: [2, 0, true], B: [1, 1, false]});
     assert.throws(() => makeNext(disk({A: [1, 0, true]}), 'A', 16), GptError);
   });
 
@@ -143,9 +149,9 @@ describe('transitions', () => {
   it('follow an update from fresh image to fallback', () => {
     const fresh = disk({A: [1, 0, true], B: [0, 0, false]});
     const installed = makeNext(clearSlot(fresh, 'B'), 'B');
-    assert.deepEqual(bitsOf(installed), {A: [1, 0, true], B: [2, 3, false]});
+    assert.deepEqual(bitsOf(installed), {A: [1, 0, true], B: [2, 2, false]});
     const good = markSuccessful(installed, 'B');
-    assert.deepEqual(bitsOf(makeNext(clearSlot(good, 'A'), 'A')), {A: [2, 3, false], B: [1, 0, true]});
-    assert.deepEqual(bitsOf(giveUp(installed, 'B')), {A: [1, 0, true], B: [0, 3, false]});
+    assert.deepEqual(bitsOf(makeNext(clearSlot(good, 'A'), 'A')), {A: [2, 2, false], B: [1, 0, true]});
+    assert.deepEqual(bitsOf(giveUp(installed, 'B')), {A: [1, 0, true], B: [0, 2, false]});
   });
 });

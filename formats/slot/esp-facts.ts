@@ -1,11 +1,11 @@
 /** What lies on the ESP of a disk: the selector, the UKIs, and how well the file system is. */
-import type {ByteSource} from '../formats/byte-source.ts';
-import {FatError} from '../formats/fat/boot-sector.ts';
-import {type FatVolume, openFat} from '../formats/fat/volume.ts';
-import type {SlotLetter} from '../formats/gpt/slots.ts';
-import {PE_HEAD_BYTES, decodePeSections} from '../formats/pe.ts';
-import {ESP_PATHS} from '../formats/slot/esp-paths.ts';
-import {type UkiState, inspectUki, reasonOf} from '../formats/slot/parts.ts';
+import type {ByteSource} from '../byte-source.ts';
+import {FatError} from '../fat/boot-sector.ts';
+import {type FatVolume, openFat} from '../fat/volume.ts';
+import type {SlotLetter} from '../gpt/slots.ts';
+import {PE_HEAD_BYTES, decodePeSections} from '../pe.ts';
+import {ESP_PATHS} from './esp-paths.ts';
+import {type UkiState, inspectUki, reasonOf} from './parts.ts';
 
 export interface EspFacts {
   files: {path: string; bytes: number}[];
