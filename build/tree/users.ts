@@ -5,26 +5,44 @@
 import {readFile, readdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {CodedError} from '../../formats/errors.ts';
+import {type SysusersRecord, SystemdListError, fixedNumbers, parseSysusers} from '../../formats/sysusers.ts';
 import {pathExists} from '../../platform/files.ts';
 import type {Toolbox} from '../toolbox.ts';
 import type {OverlaySource} from './overlay.ts';
 
-export class UsersError extends CodedError<'number-not-fixed'> {}
+export class UsersError extends CodedError<'bad-list' | 'number-not-fixed'> {}
 
 const SYSUSERS = 'usr/lib/sysusers.d';
 
-/** All sysusers.d lines of the overlays, in the order systemd reads them. */
+/**
+ * All sysusers.d lines of the overlays, in the order systemd reads them. Throws UsersError 'bad-list' naming the file
+ * and the line: systemd would only warn, in the middle of a bootstrap.
+ */
 export async function readUserLines(overlays: readonly OverlaySource[]): Promise<string> {
+  const texts = await readLists(overlays);
+  for (const {path, text} of texts) parseList(path, text);
+  return texts.map(({text}) => text).join('\n');
+}
+
+/** The later overlay's file takes the place of an earlier one's of the same name. */
+async function readLists(overlays: readonly OverlaySource[]): Promise<{path: string; text: string}[]> {
   const files = new Map<string, string>();
   for (const {directory} of overlays) {
     const home = join(directory, SYSUSERS);
     if (!(await pathExists(home))) continue;
-    for (const name of await readdir(home)) files.set(name, await readFile(join(home, name), 'utf8'));
+    for (const name of await readdir(home)) if (name.endsWith('.conf')) files.set(name, join(home, name));
   }
-  return [...files]
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([, text]) => text)
-    .join('\n');
+  const ordered = [...files].sort(([a], [b]) => (a < b ? -1 : 1));
+  return Promise.all(ordered.map(async ([, path]) => ({path, text: await readFile(path, 'utf8')})));
+}
+
+function parseList(path: string, text: string): SysusersRecord[] {
+  try {
+    return parseSysusers(text);
+  } catch (error) {
+    if (!(error instanceof SystemdListError)) throw error;
+    throw new UsersError('bad-list', `${path}: ${error.message}`, {cause: error});
+  }
 }
 
 /**
@@ -81,15 +99,11 @@ async function declaredNumbers(
   tree: string,
   overlays: readonly OverlaySource[],
 ): Promise<Map<string, number>> {
-  const fixed = await readFile(join(tree, SYSUSERS, 'basic.conf'), 'utf8');
-  const numbers = new Map<string, number>();
-  for (const line of `${fixed}\n${await readUserLines(overlays)}`.split('\n')) {
-    const match = /^([ug])!?\s+(\S+)\s+(\d+)(?::(\d+))?(?:\s|$)/.exec(line);
-    if (match === null) continue;
-    const [, kind, name, own, group] = match;
-    if (kind === 'u') numbers.set(`user ${name}`, Number(own));
-    // A user line without a group of its own makes a group of the same name and number.
-    if (kind === 'g' || group === undefined) numbers.set(`group ${name}`, Number(own));
-  }
-  return numbers;
+  const basic = join(tree, SYSUSERS, 'basic.conf');
+  const lists = [{path: basic, text: await readFile(basic, 'utf8')}, ...(await readLists(overlays))];
+  const {users, groups} = fixedNumbers(lists.flatMap(({path, text}) => parseList(path, text)));
+  return new Map([
+    ...[...users].map(([number, name]) => [`user ${name}`, number] as const),
+    ...[...groups].map(([number, name]) => [`group ${name}`, number] as const),
+  ]);
 }

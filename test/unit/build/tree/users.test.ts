@@ -58,9 +58,25 @@ describe('readUserLines', () => {
     const overlays = ['one', 'two', 'three'].map((label) => ({label, directory: join(folder, label)}));
     assert.equal(await readUserLines(overlays), 'u a 200\nu b 201\nu c 302');
   });
+
+  it('names the file and the line that is none', async () => {
+    await write('one/usr/lib/sysusers.d/README', 'not read');
+    await write('one/usr/lib/sysusers.d/10-a.conf', '# Accounts.\nuser a 200\n');
+    const path = join(folder, 'one/usr/lib/sysusers.d/10-a.conf');
+    await assert.rejects(readUserLines([{label: 'one', directory: join(folder, 'one')}]), (error) => {
+      assert.ok(error instanceof UsersError, String(error));
+      assert.equal(error.code, 'bad-list');
+      assert.equal(error.message, `${path}: line 2: type cannot be "user": user a 200`);
+      return true;
+    });
+  });
 });
 
 describe('makeAccounts', () => {
+  it('refuses two names with one number, which systemd would settle by making one up', async () => {
+    await assert.rejects(check(ROOT, ROOT, 'u! a 101\nu! b 101\n'), /a and b both have number 101/);
+  });
+
   it('makes the files anew from declared lines', async () => {
     await write('tree/etc/passwd-', 'a backup');
     await write('tree/etc/shadow', 'root:secret');
