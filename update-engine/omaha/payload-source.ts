@@ -1,0 +1,116 @@
+/**
+ * The bytes of an offered payload from any place on, from whichever of its addresses gives them: a broken transfer goes
+ * on where it stopped, a bad address gives way to the next. Hashes are the reader's business; when they do not match,
+ * it tells the policy (`afterFailure`), and the next call begins with another address.
+ */
+import type {Offer} from '../../formats/omaha/offer.ts';
+import type {Validators} from '../../formats/http-ranges.ts';
+import {HttpError} from '../../platform/http-error.ts';
+import {openHttpRange} from '../../platform/http-range.ts';
+import type {HttpExchange} from '../../platform/http.ts';
+import type {RateLimit} from '../../platform/rate-limit.ts';
+import {failureKindOf} from './error-codes.ts';
+import {
+  FORGIVING_BYTES,
+  type PayloadState,
+  afterFailure,
+  afterProgress,
+  currentUrl,
+  retryDelayMs,
+} from './payload-policy.ts';
+
+export interface PayloadSourceOptions {
+  readonly http: HttpExchange;
+  readonly offer: Offer;
+  /** Sent to HTTPS addresses only. */
+  readonly credentials: {readonly user: string; readonly password: string} | null;
+  /** Null for none. */
+  readonly limit: RateLimit | null;
+  /** What is known of this payload and its addresses. */
+  readonly state: PayloadState;
+  /** Hears every change of it; whoever wants it to survive writes it down. */
+  readonly onState: (state: PayloadState) => void;
+  /** One sentence for each failure that is not the end. */
+  readonly onRetry: (text: string) => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface PayloadSource {
+  /**
+   * The payload from byte `offset` to its end. Throws the HttpError of the last try once every address had its turn, and
+   * the signal's reason.
+   */
+  open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export function openPayload(options: PayloadSourceOptions): PayloadSource {
+  const {http, offer, credentials, limit, onState, onRetry, now, random, sleep} = options;
+  /** Of what each address gave: a part of one file is never followed by a part of another. */
+  const seen = new Map<string, Validators>();
+  let state = options.state;
+
+  function change(next: PayloadState): void {
+    if (next === state) return;
+    state = next;
+    onState(next);
+  }
+
+  async function* receive(url: string, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const answer = await openHttpRange(http, {
+      url,
+      offset,
+      bytes: offer.bytes,
+      validators: seen.get(url) ?? null,
+      headers: authorization(url, credentials),
+      signal,
+    });
+    seen.set(url, answer.validators);
+    let received = 0;
+    for await (const chunk of answer.body) {
+      await limit?.take(chunk.length, signal);
+      received += chunk.length;
+      if (received >= FORGIVING_BYTES) change(afterProgress(state));
+      yield chunk;
+    }
+  }
+
+  async function* open(offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    let at = offset;
+    while (at < offer.bytes) {
+      const url = currentUrl(state, offer);
+      try {
+        for await (const chunk of receive(url, at, signal)) {
+          at += chunk.length;
+          yield chunk;
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof HttpError)) throw error;
+        // What was begun is gone; with the same bytes under a new tag the hashes will tell.
+        if (error.code === 'changed') seen.delete(url);
+        const before = state.attempts;
+        change(afterFailure(state, offer, failureKindOf(error), now(), random()));
+        if (state.attempts > before) throw error;
+        const delayMs = retryDelayMs(state, random());
+        onRetry(
+          `${error.message}; again in ${(delayMs / 1000).toFixed(1)} s, from ${currentUrl(state, offer)}`,
+        );
+        await sleep(delayMs, signal);
+      }
+    }
+  }
+
+  return {open};
+}
+
+function authorization(
+  url: string,
+  credentials: PayloadSourceOptions['credentials'],
+): Record<string, string> {
+  if (credentials === null || new URL(url).protocol !== 'https:') return {};
+  const text = Buffer.from(`${credentials.user}:${credentials.password}`).toString('base64');
+  return {authorization: `Basic ${text}`};
+}
