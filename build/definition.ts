@@ -79,6 +79,8 @@ const siteSchema = z.strictObject({
     .optional(),
   paths: z.strictObject({drop: z.array(pattern).default([])}).optional(),
   kernel: z.strictObject({arguments: z.array(argument).default([])}).optional(),
+  /** Files with public keys, relative to this one. */
+  updateKeys: z.array(z.string().min(1).max(4096)).default([]),
   enable: z.array(unitName).default([]),
   disable: z.array(unitName).default([]),
 });
@@ -87,6 +89,8 @@ export type Definition = z.infer<typeof definitionSchema> & {
   /** Units that the site's presets switch on and off. */
   enable: readonly string[];
   disable: readonly string[];
+  /** Files with the public keys that the release trusts, as the site names them; none leaves it to the build. */
+  updateKeys: readonly string[];
 };
 export type Site = z.infer<typeof siteSchema>;
 
@@ -98,7 +102,13 @@ export interface SourceText {
 
 export function parseDefinition(source: SourceText): Definition {
   const definition = parseChecked(source, definitionSchema);
-  return {...definition, version: checkVersion(definition.version, source.path), enable: [], disable: []};
+  return {
+    ...definition,
+    version: checkVersion(definition.version, source.path),
+    enable: [],
+    disable: [],
+    updateKeys: [],
+  };
 }
 
 export function parseSite(source: SourceText): Site {
@@ -136,6 +146,7 @@ export function applySite(base: Definition, site: Site, path: string): Definitio
     kernel: {...base.kernel, arguments: [...base.kernel.arguments, ...(site.kernel?.arguments ?? [])]},
     enable: site.enable,
     disable: site.disable,
+    updateKeys: site.updateKeys,
   };
 }
 

@@ -33,6 +33,8 @@ export function osReleaseOf(
     ['IMAGE_ID', id],
     ['IMAGE_VERSION', version],
     ['CAISSON_CHANNEL', channel],
+    // Seconds since 1970: a payload made for older systems is refused by it.
+    ['CAISSON_SOURCE_DATE', String(lock.sourceDate)],
     ['HOME_URL', home],
     ['DEFAULT_HOSTNAME', id],
     ['ANSI_COLOR', '0;36'],

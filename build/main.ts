@@ -1,7 +1,7 @@
 /** A build from beginning to end: definition, lock, steps, release. */
 import {mkdir, readFile} from 'node:fs/promises';
 import {freemem} from 'node:os';
-import {basename, dirname, extname, join} from 'node:path';
+import {basename, dirname, extname, join, resolve} from 'node:path';
 import type {SectorSize} from '../formats/gpt/types.ts';
 import {pathExists} from '../platform/files.ts';
 import {type HttpClient, createHttpClient} from '../platform/http.ts';
@@ -25,12 +25,14 @@ import {selectorStep, ukiStep} from './steps/boot.ts';
 import type {StepContext} from './steps/context.ts';
 import {initrdStep} from './steps/initrd.ts';
 import {kernelStep} from './steps/kernel.ts';
+import {programsStep} from './steps/programs.ts';
 import {type BuildStep, withSourceInputs} from './steps/sources.ts';
 import {TOOLS_TREE, TREE_FILE, osTreeStep, toolsTreeStep} from './steps/trees.ts';
 import {usrStep} from './steps/usr.ts';
 import {createToolbox, mountScratch} from './toolbox.ts';
 import type {OverlaySource} from './tree/overlay.ts';
 import {readUserLines} from './tree/users.ts';
+import {type UpdateKey, readUpdateKeys} from './update-keys.ts';
 
 export interface BuildOptions {
   rootDir: string;
@@ -39,6 +41,8 @@ export interface BuildOptions {
   /** The site's file; its overlay is the folder beside it of the same name without ending. */
   site?: string | undefined;
   lockFile?: string | undefined;
+  /** Files with public keys that the release trusts; they take the place of those that the site names. */
+  updateKeys?: readonly string[] | undefined;
   version?: string | undefined;
   channel?: string | undefined;
   mirror?: string | undefined;
@@ -55,6 +59,8 @@ export async function build(options: BuildOptions): Promise<MadeRelease> {
   process.umask(0o022);
   const definition = await readDefinition(options);
   const overlays = await overlaysOf(options);
+  const updateKeys = await readUpdateKeys(keyFilesOf(definition, options), rootDir);
+  sayWhomItTrusts(updateKeys, log);
   await mkdir(outDir, {recursive: true});
   await requireReplaceable(outDir, definition.version);
   const scratchDir = join(cacheDir, 'scratch');
@@ -86,6 +92,7 @@ export async function build(options: BuildOptions): Promise<MadeRelease> {
       packages,
       toolbox,
       overlays,
+      updateKeys,
       rootDir,
       scratchDir,
       signal,
@@ -121,6 +128,7 @@ export function planSteps(context: StepContext, users: string): BuildStep[] {
     toolsTreeStep(context),
     osTreeStep(context, users),
     kernelStep(context),
+    programsStep(context),
     usrStep(context),
     initrdStep(context),
     selectorStep(context),
@@ -144,6 +152,21 @@ export async function readDefinition(
       options.version === undefined ? definition.version : checkVersion(options.version, '--release-version'),
     channel: options.channel === undefined ? definition.channel : checkChannel(options.channel, '--channel'),
   };
+}
+
+/** Those of the command line, else those of the site, whose paths count from its own file. */
+function keyFilesOf({updateKeys}: Definition, options: BuildOptions): readonly string[] {
+  if (options.updateKeys !== undefined && options.updateKeys.length > 0) return options.updateKeys;
+  return updateKeys.map((path) => resolve(dirname(options.site ?? ''), path));
+}
+
+function sayWhomItTrusts(keys: readonly UpdateKey[], log: Log): void {
+  for (const {name, sha256} of keys)
+    log.info(`updates may be signed with ${name} (SHA-256 ${sha256.slice(0, 16)}...)`);
+  if (keys.length === 0)
+    log.warn(
+      'the release trusts no update key: its hosts will refuse every update (see caisson keys, --update-key)',
+    );
 }
 
 /** Labels are part of what names a build, so they do not depend on where a site's files lie. */

@@ -184,6 +184,7 @@ async function fillRelease(
     sectorSize,
     sizes: {...sizes, 'usr-partition': {bytes: facts.bytes, budget: PARTITIONS.usrA.bytes}},
     packages: lock.os.length + lock.unpack.length + lock.kernel.length,
+    updateKeys: context.updateKeys.map(({name, sha256}) => ({name, sha256})),
     files: Object.fromEntries(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))),
   };
   const manifest = formatRelease(release);

@@ -14,6 +14,7 @@ interface Arguments {
   lock?: string;
   'release-version'?: string;
   channel?: string;
+  'update-key'?: string[];
   mirror?: string;
   'security-mirror'?: string;
   'sector-size': number;
@@ -43,6 +44,12 @@ export function buildCommand(signal: AbortSignal): CommandModule<object, Argumen
         .option('channel', {
           type: 'string',
           describe: 'Channel that a host of this release follows by default',
+        })
+        .option('update-key', {
+          type: 'string',
+          array: true,
+          describe:
+            'A public key (PEM) whose signatures the hosts accept; may be repeated. Default: keys/*.pub.pem',
         })
         .option('mirror', {
           type: 'string',
@@ -93,6 +100,7 @@ export function buildCommand(signal: AbortSignal): CommandModule<object, Argumen
         lockFile: argv.lock,
         version: argv['release-version'],
         channel: argv.channel,
+        updateKeys: argv['update-key']?.map((path) => resolve(path)),
         mirror: argv.mirror,
         securityMirror: argv['security-mirror'],
         sectorSize: argv['sector-size'] === 4096 ? 4096 : 512,

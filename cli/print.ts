@@ -13,6 +13,7 @@ export function printRelease({directory, release, isUnchanged}: MadeRelease, asJ
   const lines = [
     `${release.name} ${release.version} (${release.buildId}), channel ${release.channel}, Linux ${release.kernelRelease}, ${release.packages} packages`,
     ...Object.entries(release.sizes).map(([what, size]) => `  ${describeSize({what, ...size})}`),
+    `  updates signed with: ${release.updateKeys.map(({name, sha256}) => `${name} (${sha256.slice(0, 16)}...)`).join(', ') || 'no key; its hosts refuse every update'}`,
     ...Object.entries(release.files).map(([name, {bytes}]) => `  ${name.padEnd(20)} ${formatBytes(bytes)}`),
     `${isUnchanged ? 'Nothing has changed since the last build' : 'Built'}: ${directory}`,
   ];

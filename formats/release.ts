@@ -26,6 +26,11 @@ const releaseSchema = z.strictObject({
   /** Bytes, and what was allowed. */
   sizes: z.record(z.string(), z.strictObject({bytes: count, budget: count})),
   packages: count,
+  /** Whose signatures its hosts accept: SHA-256 of the public key, SubjectPublicKeyInfo in DER. */
+  updateKeys: z
+    .array(z.strictObject({name: text, sha256: hash}))
+    .max(100)
+    .default([]),
   files: z.record(
     // Of this directory, and never `..` or a hidden one.
     z.string().regex(/^\w[\w.-]{0,254}$/, 'not the name of a file'),

@@ -4,6 +4,7 @@ import type {PackageLock} from '../lock.ts';
 import type {PackageCache} from '../packages.ts';
 import type {Toolbox} from '../toolbox.ts';
 import type {OverlaySource} from '../tree/overlay.ts';
+import type {UpdateKey} from '../update-keys.ts';
 
 export interface StepContext {
   definition: Definition;
@@ -12,6 +13,8 @@ export interface StepContext {
   toolbox: Toolbox;
   /** overlays/os first, then the site's folder; later ones win. */
   overlays: readonly OverlaySource[];
+  /** Whose signatures the hosts of this release accept. */
+  updateKeys: readonly UpdateKey[];
   /** The repository's own directory. */
   rootDir: string;
   /** In memory or below the cache; gone when the build ends. */

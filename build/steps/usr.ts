@@ -26,9 +26,11 @@ import {
 } from '../tree/finish.ts';
 import {applyOverlay, overlayInputs} from '../tree/overlay.ts';
 import {makeAccounts} from '../tree/users.ts';
+import {installUpdateKeys} from '../update-keys.ts';
 import type {StepContext} from './context.ts';
 import type {BuildStep} from './sources.ts';
 import {MODULES_FILE} from './kernel.ts';
+import {installPrograms} from './programs.ts';
 import {TREE_FILE, digestPackages} from './trees.ts';
 
 export class UsrError extends CodedError<'secret-in-image'> {}
@@ -49,7 +51,7 @@ export interface UsrFacts {
 }
 
 export function usrStep(context: StepContext): BuildStep {
-  const {definition, lock, overlays, packages, toolbox, scratchDir, warn} = context;
+  const {definition, lock, overlays, packages, toolbox, updateKeys, scratchDir, warn} = context;
   async function inputs(): Promise<Record<string, string>> {
     const {name, id, version, channel, home, packages: lists, paths, enable, disable} = definition;
     return {
@@ -61,17 +63,19 @@ export function usrStep(context: StepContext): BuildStep {
       'enabled and disabled units': JSON.stringify([enable, disable]),
       'unpacked packages in the lock': digestPackages(lock.unpack),
       'source date': String(lock.sourceDate),
+      'update keys': JSON.stringify(updateKeys.map(({name, sha256}) => [name, sha256])),
     };
   }
 
   return {
     name: 'usr',
     title: 'Making /usr',
-    needs: ['tools-tree', 'os-tree', 'kernel'],
+    needs: ['tools-tree', 'os-tree', 'kernel', 'programs'],
     sources: ['build/steps/usr.ts'],
     inputs,
     async run(out, progress, needed) {
       const tree = join(scratchDir, 'usr');
+      const programs = needed.get('programs')?.directory ?? '';
       await mkdir(tree);
       progress.note('unpacking the packages');
       await unpackArchive(join(needed.get('os-tree')?.directory ?? '', TREE_FILE), tree, toolbox);
@@ -86,11 +90,16 @@ export function usrStep(context: StepContext): BuildStep {
       for (const pattern of await dropPaths(tree, definition.paths.drop))
         warn(`paths.drop: nothing matches ${pattern}`);
       await forgetEnablement(tree);
-      progress.note('overlays and accounts');
+      progress.note('programs, overlays and accounts');
+      await installPrograms(tree, programs);
+      await installUpdateKeys(tree, updateKeys);
       for (const overlay of overlays) await applyOverlay(overlay, tree);
       await makeAccounts(tree, overlays, toolbox, lock.sourceDate);
       progress.note('finishing');
-      const osRelease = osReleaseOf(definition, lock, await inputs());
+      const osRelease = osReleaseOf(definition, lock, {
+        ...(await inputs()),
+        programs: needed.get('programs')?.digest ?? '',
+      });
       await finishTree({tree, definition, osRelease, sourceDate: lock.sourceDate, toolbox});
       await describeState(tree, toolbox);
       for (const script of await findOrphanScripts(tree)) warn(`no interpreter for ${script}`);

@@ -1,0 +1,82 @@
+/**
+ * Caisson's own programs for the host: TypeScript of update-engine/, each bundled to one file, so that a host needs
+ * Node and nothing of npm. A step of its own: a change of their code that changes no byte of them costs nothing more.
+ */
+import {createHash} from 'node:crypto';
+import {chmod, copyFile, mkdir, symlink, writeFile} from 'node:fs/promises';
+import {basename, join} from 'node:path';
+import {formatBytes} from '../../formats/units.ts';
+import {bundleProgram} from '../bundle.ts';
+import type {StepContext} from './context.ts';
+import type {BuildStep} from './sources.ts';
+
+interface HostProgram {
+  /** In the repository. */
+  entry: string;
+  /** In /usr/lib/caisson of the host. */
+  file: string;
+  /** Names in /usr/bin; the program tells them apart. Without any, units start it through node. */
+  commands: readonly string[];
+}
+
+/** A contract with the units in overlays/os. */
+const HOST_PROGRAMS: readonly HostProgram[] = [
+  {entry: 'update-engine/main.ts', file: 'update-engine.mjs', commands: []},
+  {entry: 'update-engine/health/main.ts', file: 'health.mjs', commands: []},
+  {
+    entry: 'update-engine/ctl/main.ts',
+    file: 'caissonctl.mjs',
+    commands: ['caissonctl', 'update_engine_client'],
+  },
+];
+
+const PROGRAM_FOLDER = 'usr/lib/caisson';
+const HASHBANG = '#!/usr/bin/node';
+
+export function programsStep({rootDir}: StepContext): BuildStep {
+  let bundled: Promise<Map<string, Uint8Array>> | undefined;
+  // Asked for twice, by the key and by the run, and the same both times.
+  const bundleAll = (): Promise<Map<string, Uint8Array>> => (bundled ??= bundlePrograms(rootDir));
+  return {
+    name: 'programs',
+    title: 'Bundling the programs of the host',
+    needs: [],
+    sources: ['build/steps/programs.ts'],
+    async inputs() {
+      return Object.fromEntries(
+        [...(await bundleAll())].map(([file, code]) => [
+          file,
+          createHash('sha256').update(code).digest('hex'),
+        ]),
+      );
+    },
+    async run(out, progress) {
+      for (const [file, code] of await bundleAll()) {
+        await writeFile(join(out, file), code);
+        progress.note(`${file}: ${formatBytes(code.length)}`);
+      }
+    },
+  };
+}
+
+async function bundlePrograms(rootDir: string): Promise<Map<string, Uint8Array>> {
+  const programs = new Map<string, Uint8Array>();
+  for (const {entry, file, commands} of HOST_PROGRAMS) {
+    const options = commands.length > 0 ? {hashbang: HASHBANG} : {};
+    programs.set(file, await bundleProgram(join(rootDir, entry), rootDir, options));
+  }
+  return programs;
+}
+
+/** Puts what the step made into a tree. `from` is the step's directory. */
+export async function installPrograms(tree: string, from: string): Promise<void> {
+  const folder = join(tree, PROGRAM_FOLDER);
+  await mkdir(folder, {recursive: true});
+  for (const {file, commands} of HOST_PROGRAMS) {
+    const target = join(folder, file);
+    await copyFile(join(from, file), target);
+    await chmod(target, commands.length > 0 ? 0o755 : 0o644);
+    for (const command of commands)
+      await symlink(`../lib/caisson/${basename(file)}`, join(tree, 'usr/bin', command));
+  }
+}
