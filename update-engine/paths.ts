@@ -18,6 +18,15 @@ export const HOST_PATHS = {
   machineId: '/etc/machine-id',
   bootId: '/proc/sys/kernel/random/boot_id',
 } as const;
+/** The same places elsewhere, for tests. */
+export type HostPaths = Readonly<Record<keyof typeof HOST_PATHS, string>>;
+
+/** One of them is there once the health check of this boot has looked at the slot; units and roll-back ask for them. */
+export const SLOT_MARKERS = {
+  'on-trial': '/run/caisson/slot-on-trial',
+  good: '/run/caisson/slot-good',
+  'last-resort': '/run/caisson/slot-last-resort',
+} as const;
 
 /** Files below `HOST_PATHS.state`. */
 export const STATE_FILES = {
@@ -32,4 +41,6 @@ export const STATE_FILES = {
   health: 'health.json',
   /** What the last check and the last update came to. */
   history: 'history.json',
+  /** Events that the server has not heard of yet. */
+  events: 'events.json',
 } as const;

@@ -1,0 +1,76 @@
+/**
+ * Checks of the operator: executables in a folder, each run in the order of the names. Exit code 0 passes; what an
+ * executable that fails prints is its reason. Each has a time of its own, so that one that hangs is named, and does not
+ * take the others' place in the report.
+ */
+import {readdir, stat} from 'node:fs/promises';
+import {join} from 'node:path';
+import {ExecError, exec} from '../../platform/exec.ts';
+import type {Check} from './rounds.ts';
+import type {Verdict} from './verdict.ts';
+
+export interface ExecutableOptions {
+  folder: string;
+  timeoutMs: number;
+  /** What an executable may want to know. */
+  env: Readonly<Record<string, string>>;
+}
+
+/** systemd's rule for folders of drop-ins: what editors and package managers leave behind does not count. */
+const NAME = /^[A-Za-z0-9][\w.-]{0,126}$/;
+const LEFTOVERS = /(~|\.(bak|orig|rej|swp|tmp|dpkg-\w+))$/;
+/** Nobody has so many; a folder that was filled by mistake must not eat the deadline. */
+const MAX_EXECUTABLES = 100;
+/** Of what one prints: what does not fit into a report is left to the journal of whoever wrote it. */
+const MAX_OUTPUT_CHARACTERS = 600;
+
+/** One check for each; none when the folder is missing. */
+export async function findExecutables(options: ExecutableOptions): Promise<Check[]> {
+  const names = await readdir(options.folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const checks: Check[] = [];
+  for (const name of names.filter((each) => NAME.test(each) && !LEFTOVERS.test(each)).sort()) {
+    const path = join(options.folder, name);
+    const found = await stat(path).catch(() => undefined);
+    // A link to nothing was put there to check something: passing it over would pass a host unseen.
+    if (found?.isDirectory() === true) continue;
+    checks.push({
+      name: `health.d/${name}`,
+      run: (signal) => runExecutable(path, found?.mode, options, signal),
+    });
+  }
+  if (checks.length <= MAX_EXECUTABLES) return checks;
+  const detail = `${options.folder} holds ${checks.length} files, at most ${MAX_EXECUTABLES} are run`;
+  return [{name: 'health.d', run: () => Promise.resolve({passed: false, detail})}];
+}
+
+async function runExecutable(
+  path: string,
+  mode: number | undefined,
+  {timeoutMs, env}: ExecutableOptions,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  if (mode === undefined) return {passed: false, detail: 'the link leads to no file'};
+  if ((mode & 0o100) === 0) return {passed: false, detail: 'is not executable (chmod +x)'};
+  let output = '';
+  const onLine = (line: string): void => {
+    if (output.length < MAX_OUTPUT_CHARACTERS) output = `${output} ${line}`.trim();
+  };
+  try {
+    await exec([path], {signal, timeoutMs, env, onLine, cwd: '/'});
+    return {passed: true, detail: output.slice(0, MAX_OUTPUT_CHARACTERS)};
+  } catch (error) {
+    if (!(error instanceof ExecError)) throw error;
+    const said = output === '' ? '' : `: ${output.slice(0, MAX_OUTPUT_CHARACTERS)}`;
+    return {passed: false, detail: `${describeEnd(error, timeoutMs)}${said}`};
+  }
+}
+
+function describeEnd(error: ExecError, timeoutMs: number): string {
+  if (error.code === 'timed-out') return `did not end within ${timeoutMs / 1000} s`;
+  if (error.code === 'cancelled') return 'was stopped at the deadline';
+  if (error.code === 'not-found') return 'cannot be started: is its interpreter on the host?';
+  return error.exitCode === undefined ? 'was ended by a signal' : `exit code ${error.exitCode}`;
+}
