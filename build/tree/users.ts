@@ -2,8 +2,8 @@
  * Accounts of the image come from sysusers.d and have fixed numbers. A number that Debian hands out in the order of
  * installation would change from release to release, and files on ROOT would change owner with it.
  */
-import {readFile, readdir} from 'node:fs/promises';
-import {join} from 'node:path';
+import {readFile, readdir, writeFile} from 'node:fs/promises';
+import {basename, join} from 'node:path';
 import {CodedError} from '../../formats/errors.ts';
 import {type SysusersRecord, SystemdListError, fixedNumbers, parseSysusers} from '../../formats/sysusers.ts';
 import {pathExists} from '../../platform/files.ts';
@@ -55,6 +55,7 @@ export async function makeAccounts(
   toolbox: Toolbox,
   sourceDate: number,
 ): Promise<void> {
+  await dropRepeatedLines(tree, overlays);
   const before = await readAccounts(tree);
   for (const name of ['passwd', 'group', 'shadow', 'gshadow']) {
     await toolbox.run(['rm', '-f', join(tree, 'etc', name), join(tree, 'etc', `${name}-`)]);
@@ -73,6 +74,34 @@ export async function makeAccounts(
         },
       );
     }
+  }
+}
+
+/**
+ * Takes the lines out of the lists of packages whose accounts an overlay declares, with the number that they lack:
+ * systemd-sysusers, which runs at every boot, would warn about each of them. Lists that we cannot read stay as they are.
+ */
+async function dropRepeatedLines(tree: string, overlays: readonly OverlaySource[]): Promise<void> {
+  const keyOf = (record: SysusersRecord): string | null =>
+    record.type === 'user' || record.type === 'group' ? `${record.type} ${record.name}` : null;
+  const lists = await readLists(overlays);
+  const ours = new Set(lists.flatMap(({path, text}) => parseList(path, text).map(keyOf)));
+  const ourFiles = new Set(lists.map(({path}) => basename(path)));
+  for (const name of await readdir(join(tree, SYSUSERS))) {
+    if (!name.endsWith('.conf') || ourFiles.has(name)) continue;
+    const path = join(tree, SYSUSERS, name);
+    const text = await readFile(path, 'utf8');
+    const repeated = new Set<number>();
+    try {
+      for (const record of parseSysusers(text))
+        if (keyOf(record) !== null && ours.has(keyOf(record))) repeated.add(record.line);
+    } catch (error) {
+      if (error instanceof SystemdListError) continue;
+      throw error;
+    }
+    if (repeated.size === 0) continue;
+    const lines = text.split('\n').filter((_, index) => !repeated.has(index + 1));
+    await writeFile(path, lines.join('\n'));
   }
 }
 

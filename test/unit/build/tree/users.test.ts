@@ -73,6 +73,17 @@ describe('readUserLines', () => {
 });
 
 describe('makeAccounts', () => {
+  it('takes lines out of the lists of packages that an overlay repeats with a number', async () => {
+    const packages = '# of the package\nu sshd -:nogroup "sshd user" /run/sshd\ng kvm -\ng input -\n';
+    await write('tree/usr/lib/sysusers.d/openssh-server.conf', packages);
+    await write('tree/usr/lib/sysusers.d/odd.conf', 'u %b 5\ng kvm -\n');
+    await check(ROOT, ROOT, 'u! sshd 972:65534 - /run/sshd\ng kvm 984\n');
+    const read = (name: string): Promise<string> => readFile(join(tree, 'usr/lib/sysusers.d', name), 'utf8');
+    assert.equal(await read('openssh-server.conf'), '# of the package\ng input -\n');
+    assert.equal(await read('odd.conf'), 'u %b 5\ng kvm -\n');
+    assert.equal(await read('basic.conf'), BASIC);
+  });
+
   it('refuses two names with one number, which systemd would settle by making one up', async () => {
     await assert.rejects(check(ROOT, ROOT, 'u! a 101\nu! b 101\n'), /a and b both have number 101/);
   });
