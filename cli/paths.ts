@@ -5,6 +5,8 @@ import {fileURLToPath} from 'node:url';
 
 export const ROOT_DIR = dirname(dirname(fileURLToPath(import.meta.url)));
 export const DEFAULT_OUT_DIR = join(ROOT_DIR, 'out');
+/** Keys that sign updates, made by `caisson keys`; not in the repository. */
+export const DEFAULT_KEYS_DIR = join(ROOT_DIR, 'keys');
 /** Key and note of the machine that `caisson run` starts. */
 export const MACHINE_DIR = join(DEFAULT_OUT_DIR, 'machine');
 

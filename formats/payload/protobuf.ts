@@ -116,7 +116,7 @@ class Cursor {
   tag(): {number: number; wireType: WireType} {
     const tag = this.#varint();
     if (tag > MAX_TAG || tag < 8) throw new PayloadError('bad-manifest', `${this.#name}: tag ${tag}`);
-    return {number: Math.floor(tag / 8), wireType: (tag % 8)};
+    return {number: Math.floor(tag / 8), wireType: tag % 8};
   }
 
   value(kind: Exclude<FieldKind, 'messages' | 'ignored' | 'refused'>, key: string): Value {
