@@ -4,6 +4,9 @@
  */
 import {createHash} from 'node:crypto';
 import {build} from 'esbuild';
+import {CodedError} from '../formats/errors.ts';
+
+export class BundleError extends CodedError<'not-bundled'> {}
 
 /** Packages in the CommonJS form ask for Node's modules by a `require` that a module of the newer form has not. */
 const REQUIRE =
@@ -18,6 +21,7 @@ export interface BundleOptions {
  * A program with all it imports, packages too, as one file of JavaScript. The same sources give the same bytes wherever
  * the checkout lies. Names and lines stay readable: a stack trace in a host's journal is all that its reader has, and
  * the few hundred kB that minifying would save are a thousandth of the image. The licences of packages stand at the end.
+ * Throws BundleError with what the bundler found wrong.
  */
 export async function bundleProgram(
   entry: string,
@@ -36,9 +40,12 @@ export async function bundleProgram(
     legalComments: 'eof',
     banner: {js: [...(hashbang === undefined ? [] : [hashbang]), REQUIRE].join('\n')},
     logLevel: 'silent',
+  }).catch((error: unknown) => {
+    // Its message names files and lines; its stack is that of the bundler.
+    throw new BundleError('not-bundled', `${entry}: ${error instanceof Error ? error.message : ''}`);
   });
   const [output] = result.outputFiles;
-  if (output === undefined) throw new Error(`the bundler gave nothing for ${entry}`);
+  if (output === undefined) throw new BundleError('not-bundled', `${entry}: the bundler gave nothing`);
   return output.contents;
 }
 
