@@ -70,6 +70,17 @@ export const stages: readonly Stage[] = [
   },
   // Few at a time: they start real tools, some of which use all processors themselves.
   tests('integration', 'default', ['build'], {timeoutMs: 25 * MINUTE_MS, concurrency: 2}),
+  {
+    name: 'crash-matrix',
+    when: 'all',
+    takesPattern: false,
+    needs: ['setup'],
+    run: ({root, output, signal}) => {
+      process.env['CAISSON_CRASH_MATRIX'] ??= 'whole';
+      const folder = join(root, 'test/integration');
+      return runTests({folder, pattern: 'update-crash-matrix', output, signal, timeoutMs: 25 * MINUTE_MS});
+    },
+  },
   tests('vm', 'default', ['build'], {timeoutMs: 40 * MINUTE_MS, concurrency: 1}),
 ];
 

@@ -36,8 +36,8 @@ export function sectionHeaderAt(index: number): number {
   return PE_OFFSET + 24 + OPTIONAL_BYTES + 40 * index;
 }
 
-export function ukiFile(options: {commandLine: string; version?: string}): Buffer {
-  const {commandLine, version = '1.2.3'} = options;
+export function ukiFile(options: {commandLine: string; version?: string; initrd?: Uint8Array}): Buffer {
+  const {commandLine, version = '1.2.3', initrd} = options;
   return peFile([
     ['.text', 'stub'],
     [
@@ -47,6 +47,6 @@ export function ukiFile(options: {commandLine: string; version?: string}): Buffe
     ['.cmdline', commandLine],
     ['.uname', '6.12.0-test'],
     ['.linux', 'kernel'],
-    ['.initrd', 'initrd'],
+    ['.initrd', initrd === undefined || initrd.length === 0 ? 'initrd' : initrd],
   ]);
 }

@@ -33,8 +33,8 @@ export interface SmallMachine {
   fresh: SmallRelease;
 }
 
-/** A file system of any content, with its verity tree behind it. */
-export function smallRelease(version: string, data: Buffer): SmallRelease {
+/** A file system of any content, with its verity tree behind it; the UKI has `ukiBytes` bytes or a little more. */
+export function smallRelease(version: string, data: Buffer, ukiBytes = 0): SmallRelease {
   const salt = createHash('sha256').update(version).digest();
   const tree = new VerityTree({salt});
   tree.update(data);
@@ -47,7 +47,12 @@ export function smallRelease(version: string, data: Buffer): SmallRelease {
   usr.set(encodeVeritySuperblock({uuid, salt, dataBlocks: data.length / 4096}), layout.superblockOffset);
   usr.set(finished.tree, layout.treeOffset);
   const commandLine = kernelCommandLine(['quiet'], {rootHash, hashOffset: data.length});
-  return {version, usr, uki: ukiFile({commandLine, version}), rootHash};
+  return {
+    version,
+    usr,
+    uki: ukiFile({commandLine, version, initrd: Buffer.alloc(ukiBytes, version)}),
+    rootHash,
+  };
 }
 
 /** Bytes that call themselves erofs. */
