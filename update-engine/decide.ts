@@ -61,11 +61,11 @@ export type Decision = {kind: 'install'} | {kind: 'refuse'; rule: Rule; reason: 
 
 /** The first rule that speaks against it decides. */
 export function decide(candidate: Candidate, host: HostFacts, policy: Policy): Decision {
-  const found = RULES.map(([rule, judge]) => ({rule, reason: judge(candidate, host, policy)})).find(
-    ({reason}) => reason !== null,
-  );
-  if (found?.reason === undefined || found.reason === null) return {kind: 'install'};
-  return {kind: 'refuse', rule: found.rule, reason: found.reason};
+  for (const [rule, judge] of RULES) {
+    const reason = judge(candidate, host, policy);
+    if (reason !== null) return {kind: 'refuse', rule, reason};
+  }
+  return {kind: 'install'};
 }
 
 type Judge = (candidate: Candidate, host: HostFacts, policy: Policy) => string | null;

@@ -1,7 +1,7 @@
 /** Which release this host runs, and which host it is, from the files that say so. */
 import {readFile} from 'node:fs/promises';
 import {decodeOsRelease, type OsRelease} from '../formats/os-release.ts';
-import type {HOST_PATHS} from './paths.ts';
+import type {HostPaths} from './paths.ts';
 
 export interface Identity {
   product: string;
@@ -18,7 +18,7 @@ export interface Identity {
 }
 
 /** Throws what reading throws, and OsReleaseError. An absent OEM file is an empty one. */
-export async function readIdentity(paths: typeof HOST_PATHS): Promise<Identity> {
+export async function readIdentity(paths: HostPaths): Promise<Identity> {
   const os = decodeOsRelease(await readFile(paths.osRelease, 'utf8'));
   const oem = decodeOsRelease(await readFile(paths.oemRelease, 'utf8').catch(() => ''));
   const field = (from: OsRelease, name: string): string => from.get(name) ?? '';

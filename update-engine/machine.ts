@@ -8,7 +8,16 @@
  */
 import {EVENT_RESULTS, EVENT_TYPES} from '../formats/omaha/codes.ts';
 import type {OmahaEvent} from '../formats/omaha/request.ts';
-import type {Effect, Event, Failure, NextCheck, Offer, Settings, Situation, State} from './machine/states.ts';
+import type {
+  Effect,
+  Event,
+  Failure,
+  NextCheck,
+  Settings,
+  Situation,
+  State,
+  Target,
+} from './machine/states.ts';
 
 export interface Step {
   state: State;
@@ -18,8 +27,6 @@ export interface Step {
 const STAGE_REACHED = {result: EVENT_RESULTS.SUCCESS, errorCode: null, previousVersion: null};
 const DOWNLOAD_STARTED: OmahaEvent = {type: EVENT_TYPES.DOWNLOAD_STARTED, ...STAGE_REACHED};
 const DOWNLOAD_FINISHED: OmahaEvent = {type: EVENT_TYPES.DOWNLOAD_FINISHED, ...STAGE_REACHED};
-/** Before the reboot; the one after it has another result. */
-const INSTALLED: OmahaEvent = {type: EVENT_TYPES.UPDATE_COMPLETE, ...STAGE_REACHED};
 
 export const STARTING: State = {kind: 'starting'};
 
@@ -40,34 +47,15 @@ function expected(state: State, event: Event, settings: Settings): Step | null {
       return working(event);
     case 'available':
       if (event.kind !== 'prepared') return working(event);
-      return download(state.offer);
+      return keep({kind: 'downloading', offer: state.offer}, {kind: 'report', event: DOWNLOAD_STARTED});
     case 'downloading':
       if (event.kind !== 'applied') return working(event);
-      return {
-        state: {kind: 'verifying', offer: state.offer},
-        effects: [
-          {kind: 'report', event: DOWNLOAD_FINISHED},
-          {kind: 'job', job: {kind: 'verify', offer: state.offer}},
-        ],
-      };
+      return keep({kind: 'verifying', offer: state.offer}, {kind: 'report', event: DOWNLOAD_FINISHED});
     case 'verifying':
       if (event.kind !== 'verified') return working(event);
-      return {
-        state: {kind: 'finalizing', offer: state.offer},
-        effects: [{kind: 'job', job: {kind: 'finalize', offer: state.offer}}],
-      };
+      return keep({kind: 'finalizing', offer: state.offer});
     case 'finalizing':
-      if (event.kind === 'committed') {
-        return {
-          state: {kind: 'need-reboot', target: event.target},
-          effects: [
-            {kind: 'record-installed', target: event.target},
-            {kind: 'report', event: INSTALLED},
-            {kind: 'schedule', next: 'periodic'},
-            {kind: 'plan-reboot', target: event.target},
-          ],
-        };
-      }
+      if (event.kind === 'committed') return awaitReboot(event.target);
       // No way back from here but its own end: the table may be written at any moment.
       return event.kind === 'failed' ? failed(event.failure) : null;
     case 'reporting-error':
@@ -94,13 +82,7 @@ function boot(situation: Situation): Step {
     case 'abandoned':
       return goIdle('first', [{kind: 'drop-pending', reason: situation.reason}]);
     case 'awaiting-reboot':
-      return {
-        state: {kind: 'need-reboot', target: situation.target},
-        effects: [
-          {kind: 'schedule', next: 'periodic'},
-          {kind: 'plan-reboot', target: situation.target},
-        ],
-      };
+      return awaitReboot(situation.target);
   }
 }
 
@@ -111,10 +93,7 @@ function idle(state: State, event: Event, settings: Settings): Step | null {
     return {state: {kind: 'checking', wish}, effects: [{kind: 'job', job: {kind: 'check', wish}}]};
   }
   if (event.kind === 'pointed-back') {
-    return {
-      state: {kind: 'need-reboot', target: event.target},
-      effects: [{kind: 'plan-reboot', target: event.target}],
-    };
+    return keep({kind: 'need-reboot', target: event.target}, {kind: 'plan-reboot', target: event.target});
   }
   // The operator's reset clears the memory of a failure, which is not the machine's.
   return event.kind === 'reset' ? keep(state) : null;
@@ -132,17 +111,16 @@ function checked(state: State & {kind: 'checking'}, event: Event & {kind: 'check
   if (outcome.kind !== 'offered' || !state.wish.install) return goIdle('periodic', [recorded]);
   return {
     state: {kind: 'available', offer: outcome.offer},
-    effects: [recorded, {kind: 'job', job: {kind: 'prepare', offer: outcome.offer}}],
+    effects: [recorded, {kind: 'job', job: {kind: 'install', offer: outcome.offer}}],
   };
 }
 
-function download(offer: Offer): Step {
+/** Also where an engine that was killed after the commit goes on. */
+function awaitReboot(target: Target): Step {
+  const recorded: readonly Effect[] = target.kind === 'update' ? [{kind: 'record-installed', target}] : [];
   return {
-    state: {kind: 'downloading', offer},
-    effects: [
-      {kind: 'report', event: DOWNLOAD_STARTED},
-      {kind: 'job', job: {kind: 'apply', offer}},
-    ],
+    state: {kind: 'need-reboot', target},
+    effects: [...recorded, schedule('periodic'), {kind: 'plan-reboot', target}],
   };
 }
 

@@ -41,6 +41,8 @@ export const STATE_FILES = {
   health: 'health.json',
   /** What the last check and the last update came to. */
   history: 'history.json',
+  /** What the addresses of the offered payload were worth. */
+  payload: 'payload.json',
   /** Events that the server has not heard of yet. */
   events: 'events.json',
 } as const;

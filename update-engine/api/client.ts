@@ -66,7 +66,7 @@ async function reach(
     if (error.code === 'not-running') {
       throw new ClientError('not-running', 'the update engine is not running', {
         cause: error,
-        hint: 'systemctl status caisson-update-engine tells why; sudo systemctl start caisson-update-engine starts it',
+        hint: 'systemctl status update-engine tells why; sudo systemctl restart update-engine starts it',
       });
     }
     if (error.code === 'forbidden')

@@ -98,6 +98,7 @@ export type Event =
   | {kind: 'became-good'}
   | {kind: 'woken'; wish: Wish}
   | {kind: 'checked'; outcome: CheckOutcome}
+  /** How far the install job has come; `committed` is its end. */
   | {kind: 'prepared'}
   | {kind: 'applied'}
   | {kind: 'verified'}
@@ -126,17 +127,13 @@ export type Effect =
   | {kind: 'drop-pending'; reason: string}
   | {kind: 'record-check'; outcome: CheckOutcome}
   | {kind: 'record-failure'; failure: Failure}
+  /** Written down and told to the server, once for each installation. */
   | {kind: 'record-installed'; target: Target}
   | {kind: 'plan-reboot'; target: Target}
   | {kind: 'log'; level: 'info' | 'warn'; text: string};
 
 export type Job =
-  | {kind: 'check'; wish: Wish}
-  | {kind: 'prepare'; offer: Offer}
-  | {kind: 'apply'; offer: Offer}
-  | {kind: 'verify'; offer: Offer}
-  | {kind: 'finalize'; offer: Offer}
-  | {kind: 'report-failure'; failure: Failure};
+  {kind: 'check'; wish: Wish} | {kind: 'install'; offer: Offer} | {kind: 'report-failure'; failure: Failure};
 
 export interface Settings {
   /** False with SERVER=disabled: only an operator's payload file leads anywhere then. */
@@ -166,16 +163,16 @@ export function statusOf(state: State): StatusName {
   }
 }
 
-/** The job that runs as long as the state lasts. */
+/** The job that runs while the state lasts. */
 const JOB_OF = {
   starting: null,
   idle: null,
   'on-trial': null,
   checking: 'check',
-  available: 'prepare',
-  downloading: 'apply',
-  verifying: 'verify',
-  finalizing: 'finalize',
+  available: 'install',
+  downloading: 'install',
+  verifying: 'install',
+  finalizing: 'install',
   'reporting-error': 'report-failure',
   'need-reboot': null,
 } as const satisfies Record<State['kind'], Job['kind'] | null>;

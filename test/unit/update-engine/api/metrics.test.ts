@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import {describe, it} from 'node:test';
+import {formatMetrics} from '../../../../update-engine/api/metrics.ts';
+import {sampleStatus} from '../../../support/status-sample.ts';
+
+describe('formatMetrics', () => {
+  const text = formatMetrics(sampleStatus());
+
+  it('gives one state the value 1', () => {
+    const states = [...text.matchAll(/^caisson_update_state\{state="(\w+)"\} ([01])$/gm)];
+    assert.equal(states.length, 8);
+    assert.deepEqual(
+      states.filter(([, , value]) => value === '1').map(([, state]) => state),
+      ['IDLE'],
+    );
+  });
+
+  it('follows the text format: help and type before samples, a newline at the end', () => {
+    assert.ok(text.endsWith('\n') && !text.endsWith('\n\n'));
+    const seen = new Set<string>();
+    for (const line of text.trimEnd().split('\n')) {
+      const [, kind, name] = /^# (HELP|TYPE) (\w+) /.exec(line) ?? [];
+      if (kind === 'HELP') assert.ok(!seen.has(name ?? ''), name);
+      if (kind === 'TYPE') seen.add(name ?? '');
+      if (kind !== undefined) continue;
+      const sample = /^(\w+)(\{(\w+="([^"\\\n]|\\.)*",?)*\})? -?[\d.e+]+$/.exec(line);
+      assert.ok(sample !== null && seen.has(sample[1] ?? ''), line);
+    }
+  });
+
+  it('escapes what comes from elsewhere', () => {
+    const {os} = sampleStatus();
+    const odd = formatMetrics(sampleStatus({os: {...os, channel: 'a"b\\c\nd'}}));
+    assert.match(odd, /channel="a\\"b\\\\c\\nd"/);
+  });
+});

@@ -1,0 +1,97 @@
+/** The check: what is on offer, by the server or in a file, and whether this host wants it. */
+import {eventOfCheck, type OmahaHost} from '../omaha/request-of.ts';
+import {checkForUpdate} from '../omaha/client.ts';
+import {type PayloadState, payloadStateFor, waitsUntil} from '../omaha/payload-policy.ts';
+import type {UpdateConf} from '../../formats/update-conf.ts';
+import type {HttpExchange} from '../../platform/http.ts';
+import {type Candidate, type HostFacts, type Policy, decide} from '../decide.ts';
+import type {CheckOutcome, Offer, Wish} from '../machine/states.ts';
+import {CheckError} from './failure.ts';
+import {describePayloadFile} from './payload-file.ts';
+
+export interface CheckContext {
+  conf: UpdateConf;
+  host: OmahaHost;
+  facts: HostFacts;
+  /** Whether this host ever installed an update. */
+  wasUpdated: boolean;
+  payload: PayloadState | null;
+  /** Milliseconds since 1970. */
+  now: number;
+  signal: AbortSignal;
+}
+
+export interface Checked {
+  outcome: CheckOutcome;
+  /** For the schedule. */
+  pollSeconds: number | null;
+}
+
+/** Throws CheckError, and for a file PayloadError or an error of the operating system. */
+export async function checkFile(path: string, wish: Wish, context: CheckContext): Promise<Checked> {
+  const {candidate, bytes} = await describePayloadFile(path);
+  const offer: Offer = {version: candidate.version, bytes, source: {kind: 'file', path}, wish};
+  return {outcome: judge(candidate, offer, context), pollSeconds: null};
+}
+
+export async function checkServer(
+  http: HttpExchange,
+  url: string,
+  wish: Wish,
+  context: CheckContext,
+): Promise<Checked> {
+  const {conf, host, facts, signal, wasUpdated} = context;
+  const result = await checkForUpdate({http, url}, host, {
+    by: wish.by,
+    targetVersionPrefix: wish.version ?? conf.settings.pin ?? '',
+    events: [eventOfCheck(wasUpdated ? '' : null, facts.version)],
+    signal,
+  });
+  if (result.kind === 'failed') throw new CheckError(result.code, result.error, result.status);
+  const {pollSeconds} = result;
+  if (result.kind === 'nothing') {
+    const wanted = wish.version === null ? '' : `, ${wish.version} among them`;
+    return {
+      outcome: {kind: 'nothing', detail: `${url} has nothing newer for this host${wanted}`},
+      pollSeconds,
+    };
+  }
+  const found = result.offer;
+  const offer: Offer = {
+    version: found.version,
+    bytes: found.bytes,
+    source: {kind: 'server', offer: found},
+    wish,
+  };
+  // What the signed manifest will say is not known yet.
+  const candidate = {version: found.version, product: null, architecture: null, maxTimestamp: null};
+  const outcome = judge(candidate, offer, context);
+  return {outcome: outcome.kind === 'offered' ? holdBack(outcome, context) : outcome, pollSeconds};
+}
+
+export function policyOf({settings}: UpdateConf, wish: Wish): Policy {
+  return {
+    pin: settings.pin,
+    highest: settings.maxVersion,
+    allowDowngrade: settings.allowDowngrade,
+    wanted: wish.version,
+  };
+}
+
+function judge(candidate: Candidate, offer: Offer, {facts, conf}: CheckContext): CheckOutcome {
+  const decision = decide(candidate, facts, policyOf(conf, offer.wish));
+  if (decision.kind === 'install') return {kind: 'offered', offer};
+  // What runs already is not refused; there is just nothing to do.
+  if (decision.rule === 'running') return {kind: 'nothing', detail: `nothing newer: ${decision.reason}`};
+  return {kind: 'refused', version: candidate.version, detail: decision.reason};
+}
+
+/** A payload that did not work out is left alone for a while, unless a person wants it now. */
+function holdBack(outcome: CheckOutcome & {kind: 'offered'}, {payload, now}: CheckContext): CheckOutcome {
+  const {source, wish, version} = outcome.offer;
+  if (wish.by === 'operator' || source.kind !== 'server') return outcome;
+  const until = waitsUntil(payloadStateFor(source.offer, payload), source.offer, now);
+  if (until === null) return outcome;
+  const detail = `${version} did not work out and is left alone until ${new Date(until).toISOString()}; caissonctl update tries now`;
+  return {kind: 'refused', version, detail};
+}

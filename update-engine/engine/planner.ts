@@ -1,0 +1,140 @@
+/** The timers of the engine: when to check, when to look whether the slot is good, when to ask for the reboot again. */
+import {type LastCheck, firstCheck, nextCheck, type NextCheck as Plan} from '../schedule.ts';
+import {type Event, type NextCheck, TIMER_WISH, type Target} from '../machine/states.ts';
+import type {Board} from './board.ts';
+import type {EngineParts} from './parts.ts';
+import {rebootStrategy} from './reboot.ts';
+
+/** After the trial the next release may come at once; a minute leaves room for a rack that boots as one. */
+const SOON_MS = 60_000;
+/** The health checks write the mark; nothing tells us, and reading the table costs next to nothing. */
+const TRIAL_LOOK_MS = 10_000;
+/** A strategy that waits for a person is asked again, because the person may have changed the configuration. */
+const REBOOT_LOOK_MS = 5 * 60_000;
+/** systemd has taken the restart on; if the machine is still there after this, something holds it. */
+const REBOOT_AGAIN_MS = 10 * 60_000;
+/** So long the last events may take to reach the server before the machine goes down. */
+const FAREWELL_MS = 20_000;
+
+export interface Planner {
+  planCheck(next: NextCheck): void;
+  /** What the last check was like, for the plan after it. */
+  noteCheck(last: Pick<LastCheck, 'status' | 'pollSeconds'>): void;
+  watchTrial(): void;
+  planReboot(target: Target): void;
+  cancelReboot(): void;
+  stop(): void;
+}
+
+export function createPlanner(
+  parts: Pick<
+    EngineParts,
+    'clock' | 'random' | 'journal' | 'slots' | 'reporter' | 'conf' | 'reboot' | 'uptimeMs'
+  >,
+  board: Board,
+  dispatch: (event: Event) => void,
+): Planner {
+  const {clock, random, journal, slots, reporter, conf} = parts;
+  let last: LastCheck = {intervalMs: null, status: null, pollSeconds: null};
+  let cancelCheck = (): void => undefined;
+  let cancelTrial = (): void => undefined;
+  let cancelAsking = (): void => undefined;
+  let asking = new AbortController();
+  const stopped = new AbortController();
+
+  function delayOf(next: NextCheck): number {
+    if (next === 'soon') return Math.round(SOON_MS * (0.5 + random()));
+    const plan: Plan = next === 'first' ? firstCheck(random()) : nextCheck(last, random());
+    last = {...last, intervalMs: plan.intervalMs};
+    if (next !== 'first') return plan.delayMs;
+    // An engine that starts again in a host that has been up for long need not wait as after a boot.
+    const waited = parts.uptimeMs();
+    return waited > plan.delayMs ? Math.round(SOON_MS * (0.5 + random())) : plan.delayMs - waited;
+  }
+
+  async function wake(): Promise<void> {
+    await conf.reload();
+    if (!stopped.signal.aborted) dispatch({kind: 'woken', wish: TIMER_WISH});
+  }
+
+  async function lookAtTrial(): Promise<void> {
+    const now = await slots.look();
+    const running = now?.slots.find(({letter}) => letter === slots.place?.active);
+    if (stopped.signal.aborted) return;
+    if (running?.successful === true) dispatch({kind: 'became-good'});
+    else cancelTrial = clock.after(TRIAL_LOOK_MS, () => void lookAtTrial());
+  }
+
+  async function askForReboot(target: Target, signal: AbortSignal): Promise<void> {
+    const {settings} = await conf.reload();
+    const strategy = rebootStrategy(settings.strategy);
+    const answer = await strategy.mayReboot(target, signal);
+    if (signal.aborted) return;
+    let againMs: number;
+    if (answer.kind === 'wait') {
+      board.setRebootReason(answer.reason);
+      againMs = answer.againMs ?? REBOOT_LOOK_MS;
+    } else {
+      board.setRebootReason('the machine is about to restart');
+      journal.info(
+        `restarting into ${target.version} in slot ${target.slot}, by REBOOT_STRATEGY=${settings.strategy}`,
+      );
+      await reporter.drain(FAREWELL_MS);
+      if (isOver(signal)) return;
+      await parts.reboot();
+      board.setRebootReason('the restart was asked for, and something holds it back');
+      againMs = REBOOT_AGAIN_MS;
+    }
+    if (!isOver(signal)) cancelAsking = clock.after(againMs, () => dispatch({kind: 'reboot-due'}));
+  }
+
+  function cancelReboot(): void {
+    asking.abort();
+    cancelAsking();
+  }
+
+  return {
+    planCheck(next) {
+      cancelCheck();
+      if (stopped.signal.aborted) return;
+      const ms = delayOf(next);
+      board.setNextCheck(clock.now() + ms);
+      cancelCheck = clock.after(ms, () => {
+        board.setNextCheck(null);
+        wake().catch((error: unknown) => journal.error(`the check did not begin: ${String(error)}`));
+      });
+    },
+    noteCheck({status, pollSeconds}) {
+      last = {...last, status, pollSeconds};
+    },
+    watchTrial() {
+      cancelTrial();
+      void lookAtTrial();
+    },
+    planReboot(target) {
+      cancelReboot();
+      if (stopped.signal.aborted) return;
+      const current = new AbortController();
+      asking = current;
+      askForReboot(target, current.signal).catch((error: unknown) => {
+        const text = error instanceof Error ? error.message : String(error);
+        journal.error(`no restart: ${text}`);
+        board.setRebootReason(`the restart failed: ${text}`);
+        if (!current.signal.aborted)
+          cancelAsking = clock.after(REBOOT_LOOK_MS, () => dispatch({kind: 'reboot-due'}));
+      });
+    },
+    cancelReboot,
+    stop() {
+      stopped.abort();
+      cancelCheck();
+      cancelTrial();
+      cancelReboot();
+    },
+  };
+}
+
+/** Asked again after a wait. */
+function isOver(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
