@@ -1,0 +1,98 @@
+/** caisson channels, caisson promote */
+import {resolve} from 'node:path';
+import type {CommandModule} from 'yargs';
+import {readChannels, promoteRelease} from '../server/channel-file.ts';
+import {CHANNEL_NAMES, type ChannelName, type Channels} from '../server/channels.ts';
+import {type ReleaseState, openReleaseFolder} from '../server/releases.ts';
+import {formatBytes} from '../formats/units.ts';
+import {DEFAULT_OUT_DIR} from './paths.ts';
+
+const DIR_OPTION = {
+  type: 'string',
+  default: DEFAULT_OUT_DIR,
+  defaultDescription: 'out/',
+  describe: 'The folder of releases',
+} as const;
+const JSON_OPTION = {type: 'boolean', default: false, describe: 'Print JSON'} as const;
+
+interface ChannelsArguments {
+  dir: string;
+  json: boolean;
+}
+
+export function channelsCommand(signal: AbortSignal): CommandModule<object, ChannelsArguments> {
+  return {
+    command: 'channels',
+    describe: 'Show which release each channel points to, and which releases there are',
+    builder: (yargs) => yargs.option('dir', DIR_OPTION).option('json', JSON_OPTION),
+    handler: async ({dir, json}) => {
+      const channels = await readChannels(resolve(dir));
+      const releases = await openReleaseFolder(resolve(dir)).scan(signal);
+      const text = json
+        ? JSON.stringify({channels, releases: releases.map(toJson)}, undefined, 2)
+        : [...channelLines(channels), '', ...releaseLines(releases)].join('\n');
+      process.stdout.write(`${text}\n`);
+    },
+  };
+}
+
+interface PromoteArguments {
+  version: string;
+  channel: ChannelName;
+  dir: string;
+  'allow-downgrade': boolean;
+  json: boolean;
+}
+
+export function promoteCommand(signal: AbortSignal): CommandModule<object, PromoteArguments> {
+  return {
+    command: 'promote <version> <channel>',
+    describe: 'Point a channel to a release: hosts that follow it are offered that one',
+    builder: (yargs) =>
+      yargs
+        .positional('version', {type: 'string', demandOption: true, describe: 'Of a release with a payload'})
+        .positional('channel', {choices: CHANNEL_NAMES, demandOption: true, describe: 'The channel'})
+        .option('dir', DIR_OPTION)
+        .option('allow-downgrade', {
+          type: 'boolean',
+          default: false,
+          describe: 'Also to hosts that run a newer one, if they have ALLOW_DOWNGRADE=true',
+        })
+        .option('json', JSON_OPTION)
+        .example('$0 promote 0.2.0 alpha', ''),
+    handler: async ({version, channel, dir, json, 'allow-downgrade': allowDowngrade}) => {
+      const folder = resolve(dir);
+      const promotion = {version, channel, allowDowngrade, at: Date.now()};
+      const {bytes, sha256} = await promoteRelease(folder, openReleaseFolder(folder), promotion, signal);
+      const text = json
+        ? JSON.stringify({version, channel, bytes, sha256, allowDowngrade}, undefined, 2)
+        : `${channel} is at ${version} now (${formatBytes(bytes)}, SHA-256 ${sha256})`;
+      process.stdout.write(`${text}\n`);
+    },
+  };
+}
+
+function channelLines(channels: Channels): string[] {
+  return CHANNEL_NAMES.map((name) => {
+    const channel = channels[name];
+    if (channel === undefined) return `${name.padEnd(7)} -`;
+    const since = new Date(channel.promotedAt).toISOString().slice(0, 16).replace('T', ' ');
+    const note = channel.allowDowngrade ? ', also to hosts with a newer one' : '';
+    return `${name.padEnd(7)} ${channel.version}, since ${since} UTC${note}`;
+  });
+}
+
+function releaseLines(releases: readonly ReleaseState[]): string[] {
+  if (releases.length === 0) return ['There is no release'];
+  return releases.map((state) =>
+    state.kind === 'served'
+      ? `${state.release.version}  ${formatBytes(state.release.bytes)}, SHA-256 ${state.release.sha256.slice(0, 16)}...`
+      : `${state.version}  cannot be offered: ${state.reason}`,
+  );
+}
+
+function toJson(state: ReleaseState): object {
+  if (state.kind === 'unfit') return {version: state.version, offered: false, reason: state.reason};
+  const {version, bytes, sha256} = state.release;
+  return {version, offered: true, bytes, sha256};
+}

@@ -1,0 +1,13 @@
+/** What can be wrong with the folder that a release server serves. */
+import {CodedError} from '../formats/errors.ts';
+
+export type ServerErrorCode =
+  /** channels.json cannot be read, or says something that it must not. */
+  | 'bad-channels'
+  | 'no-channel'
+  /** No such release, or one that hosts could not install. */
+  | 'no-release'
+  /** The channel would go backwards. */
+  | 'older';
+
+export class ServerError extends CodedError<ServerErrorCode> {}
