@@ -76,7 +76,6 @@ const PURE_MODULES = ['node:buffer', 'node:crypto', 'node:string_decoder', 'node
 
 /** Dependencies that nothing imports yet, and what they wait for. */
 const DECLARED_AHEAD: Readonly<Record<string, string>> = {
-  'hash-wasm': 'payload hashes that can be resumed',
   zx: 'development scripts',
 };
 
