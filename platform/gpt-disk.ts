@@ -19,6 +19,7 @@ import {
 import {byteOffset, encodeGpt, gptWriteSteps, type GptRegion} from '../formats/gpt/table.ts';
 import {checkSectorSize, GptError, type GptTable, type SectorSize} from '../formats/gpt/types.ts';
 import {readerOf} from './files.ts';
+import {namingErrors} from './io-error.ts';
 
 /** A disk that can be read; offsets are bytes. `readAt` gives fewer bytes only at the end of the disk. */
 export interface GptReader extends GptDiskSize {
@@ -88,7 +89,7 @@ export async function withGptDisk<T>(
 ): Promise<T> {
   const file = await open(path, options.write === true ? 'r+' : 'r');
   try {
-    return await use(await measureDisk(file, options.sectorSize));
+    return await use(named(path, await measureDisk(file, options.sectorSize)));
   } finally {
     await file.close();
   }
@@ -112,6 +113,17 @@ async function measureDisk(file: FileHandle, sectorSize: SectorSize | undefined)
   if (sectorSize !== undefined) return sized(sectorSize);
   const large = sized(4096);
   return (await hasGpt(large)) ? large : sized(512);
+}
+
+function named(path: string, disk: GptDisk): GptDisk {
+  return {
+    ...disk,
+    readAt: (offset, length) =>
+      namingErrors(`read ${path} at byte ${offset}`, () => disk.readAt(offset, length)),
+    writeAt: (offset, bytes) =>
+      namingErrors(`write to ${path} at byte ${offset}`, () => disk.writeAt(offset, bytes)),
+    flush: () => namingErrors(`flush ${path}`, () => disk.flush()),
+  };
 }
 
 async function hasGpt(disk: GptDisk): Promise<boolean> {

@@ -98,6 +98,7 @@ export async function installRelease(options: InstallOptions): Promise<CheckedSl
   });
   signal.throwIfAborted();
   await options.beforeCommit?.(checked);
+  signal.throwIfAborted();
   onStep('commit');
   await commitSlot(disk, letter, checked.partitionGuid);
   return checked;

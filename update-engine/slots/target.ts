@@ -10,6 +10,7 @@ import {constants, type FileHandle, open, readFile} from 'node:fs/promises';
 import type {ByteSource} from '../../formats/byte-source.ts';
 import {exec} from '../../platform/exec.ts';
 import {readerOf} from '../../platform/files.ts';
+import {namingErrors} from '../../platform/io-error.ts';
 import {SlotError} from './errors.ts';
 import {holdersOf} from './holders.ts';
 
@@ -78,21 +79,23 @@ async function targetOf(file: FileHandle, place: TargetPlace): Promise<Target> {
       `bytes ${offset} to ${offset + length} of ${place.path} do not exist; it has ${bytes}`,
     );
   };
-  const flush = async (): Promise<void> => {
-    await file.sync();
+  const flush = (): Promise<void> => namingErrors(`flush ${place.path}`, () => file.sync());
+  const write = async (offset: number, data: Uint8Array): Promise<void> => {
+    for (let done = 0; done < data.length;) {
+      const {bytesWritten} = await file.write(data, done, data.length - done, start + offset + done);
+      done += bytesWritten;
+    }
   };
   return {
     bytes,
     async writeAt(offset, data) {
       requireInside(offset, data.length);
-      for (let done = 0; done < data.length;) {
-        const {bytesWritten} = await file.write(data, done, data.length - done, start + offset + done);
-        done += bytesWritten;
-      }
+      await namingErrors(`write to ${place.path} at byte ${start + offset}`, () => write(offset, data));
     },
     readAt: (offset, length) => {
       const wanted = Math.min(length, bytes - offset);
-      return wanted <= 0 ? Promise.resolve(new Uint8Array()) : read(start + offset, wanted);
+      if (wanted <= 0) return Promise.resolve(new Uint8Array());
+      return namingErrors(`read ${place.path} at byte ${start + offset}`, () => read(start + offset, wanted));
     },
     flush,
     async settle() {
