@@ -13,8 +13,10 @@ const world: HealthWorld = {
   paths: HOST_PATHS,
   clock: Date.now,
   monotonicMs: () => Number(process.hrtime.bigint() / 1_000_000n),
-  // Neither may keep the program alive once there is a verdict.
-  sleep: (ms) => sleep(ms, undefined, {ref: true, signal: stopped.signal}),
+  sleep: (ms, signal) =>
+    sleep(ms, undefined, {
+      signal: signal === undefined ? stopped.signal : AbortSignal.any([stopped.signal, signal]),
+    }),
   timeout: (ms) => AbortSignal.timeout(ms),
   signal: stopped.signal,
   journal,

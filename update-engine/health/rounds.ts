@@ -21,7 +21,8 @@ export interface RoundsOptions {
   deadlineMs: number;
   /** Milliseconds, monotonic. */
   now: () => number;
-  sleep: (ms: number) => Promise<void>;
+  /** Rejects when the signal is aborted. */
+  sleep: (ms: number, signal?: AbortSignal) => Promise<void>;
   /** Aborted after so many milliseconds, by the caller's clock. */
   timeout: (ms: number) => AbortSignal;
   /** Called when what a check says differs from the round before. */
@@ -69,11 +70,17 @@ async function runCheck(
   const startedAt = now();
   const seconds = (): number => Math.round((now() - startedAt) / 10) / 100;
   if (leftMs === 0) return {name: check.name, passed: false, detail: 'no time was left for it', seconds: 0};
-  const late = sleep(leftMs + GRACE_MS).then(() => ({passed: false, detail: 'did not end in time'}));
-  const verdict = await Promise.race([
-    check.run(timeout(leftMs)).catch((error: unknown) => ({passed: false, detail: messageOf(error)})),
-    late,
-  ]);
+  const ended = new AbortController();
+  const late = sleep(leftMs + GRACE_MS, ended.signal).then(() => ({
+    passed: false,
+    detail: 'did not end in time',
+  }));
+  const own = check
+    .run(timeout(leftMs))
+    .catch((error: unknown) => ({passed: false, detail: messageOf(error)}))
+    .finally(() => ended.abort());
+  // Ended by the check, the watch over it has nothing to say any more.
+  const verdict = await Promise.race([own, late.catch(() => own)]);
   return {name: check.name, passed: verdict.passed, detail: oneLine(verdict.detail), seconds: seconds()};
 }
 

@@ -1,0 +1,161 @@
+/**
+ * Health checks on real hosts: what they say of a good one, and what becomes of a release on trial that passes them or
+ * does not.
+ */
+import assert from 'node:assert/strict';
+import {truncate} from 'node:fs/promises';
+import {join} from 'node:path';
+import {describe, it, type TestContext} from 'node:test';
+import {startMachine} from '../../qemu/machine.ts';
+import {createSshKey} from '../../qemu/ssh.ts';
+import {healthSchema, type HealthReport} from '../../update-engine/state/documents.ts';
+import {Guest} from './support/guest.ts';
+import {releaseImage} from './support/paths.ts';
+import {FAULTS, type FaultName, firstRelease, readRelease, thirdRelease} from './support/releases.ts';
+import {withSharedGuest} from './support/shared-guest.ts';
+import {bitsOnDisk, writeTwoSlotDisk} from './support/slots.ts';
+import {
+  BOOT_DEADLINE_MS,
+  keepingJournal,
+  machineOptions,
+  withRunning,
+  withTestFolder,
+} from './support/with-machine.ts';
+
+const BOOT = {deadlineMs: BOOT_DEADLINE_MS};
+const GIB = 1024 ** 3;
+const image = releaseImage();
+
+async function readReport(guest: Guest): Promise<HealthReport> {
+  return healthSchema.parse(JSON.parse(await guest.run(['cat', '/var/lib/caisson/update/health.json'])));
+}
+
+async function property(guest: Guest, unit: string, name: string): Promise<string> {
+  return (await guest.run(['systemctl', 'show', `--property=${name}`, '--value', unit])).trim();
+}
+
+async function bitsInGuest(guest: Guest): Promise<string> {
+  return (await guest.runAsRoot(['sfdisk', '--part-attrs', '/dev/vda', '2'])).trim();
+}
+
+describe('a host that is good already', () => {
+  it('passes its checks, reaches boot-complete, and leaves the slot as it is', async (t) => {
+    await withSharedGuest(t, {image}, async (guest) => {
+      assert.equal(await property(guest, 'boot-complete.target', 'ActiveState'), 'active');
+      assert.equal(await property(guest, 'update-engine.service', 'ActiveState'), 'active');
+      assert.equal(await property(guest, 'update-engine.service', 'NRestarts'), '0');
+      const report = await readReport(guest);
+      const release = await readRelease(firstRelease());
+      assert.deepEqual(
+        [report.outcome, report.slot, report.version, report.buildId],
+        ['good', 'A', release.version, release.buildId],
+      );
+      assert.equal(report.bootId, await guest.bootId());
+      assert.deepEqual(
+        report.checks.map(({name, passed}) => `${name} ${passed}`),
+        ['slot', 'units', 'update-engine', 'disk', 'network', 'containers'].map((name) => `${name} true`),
+      );
+      // Nothing was started for it: this slot needs no proof.
+      assert.equal(await property(guest, 'containerd.service', 'ActiveState'), 'inactive');
+      assert.equal(await property(guest, 'caisson-mark-good.service', 'ConditionResult'), 'no');
+      assert.match(await bitsInGuest(guest), /^GUID:48,56$/);
+    });
+  });
+
+  it('says so when a check fails, and stays up', async (t) => {
+    await withSharedGuest(t, {image}, async (guest) => {
+      const before = await guest.bootId();
+      await guest.runAsRoot([
+        'sh',
+        '-c',
+        `mkdir -p /etc/caisson/health.d
+         printf '#!/bin/sh\\nexit 0\\n' > /etc/caisson/health.d/10-fine
+         printf '#!/bin/sh\\necho the shop is closed >&2\\nexit 7\\n' > /etc/caisson/health.d/20-shop
+         printf '#!/bin/sh\\nsleep 60\\n' > /etc/caisson/health.d/30-slow
+         chmod +x /etc/caisson/health.d/*
+         printf 'HEALTH_DEADLINE=20\\nHEALTH_EXECUTABLE_TIMEOUT=2\\n' > /etc/caisson/health.conf`,
+      ]);
+      const restart = await guest.ssh.run(['sudo', 'systemctl', 'restart', 'caisson-health.service']);
+      assert.notEqual(restart.exitCode, 0);
+      const report = await readReport(guest);
+      assert.equal(report.outcome, 'failed');
+      assert.deepEqual(
+        report.checks.filter(({passed}) => !passed).map(({name, detail}) => `${name}: ${detail}`),
+        ['health.d/20-shop: exit code 7: the shop is closed', 'health.d/30-slow: did not end within 2 s'],
+      );
+      assert.match(
+        await guest.runAsRoot(['journalctl', '--boot', '--unit=caisson-health.service', '--output=cat']),
+        /its release was found good before and stays/,
+      );
+      // What gives releases up was asked, and passed itself over.
+      const asked = ['journalctl', '--boot', '--unit=caisson-rollback.service', '--output=cat'] as const;
+      assert.match(await guest.runAsRoot(asked), /skipped|ExecCondition/i);
+      assert.equal(await property(guest, 'caisson-rollback.service', 'ActiveState'), 'inactive');
+      assert.match(await bitsInGuest(guest), /^GUID:48,56$/);
+      assert.equal(await guest.bootId(), before);
+    });
+  });
+});
+
+/** Boots a disk with release 1 in slot A, good, and a release 3 in slot B, on trial. */
+async function withTrial(
+  t: TestContext,
+  fault: FaultName | undefined,
+  use: (guest: Guest, disk: string) => Promise<void>,
+): Promise<void> {
+  await withTestFolder(t, async (folder, consoleLog) => {
+    const disk = join(folder, 'disk.raw');
+    await writeTwoSlotDisk(disk, firstRelease(), await thirdRelease(fault), t.signal);
+    await truncate(disk, 8 * GIB);
+    const key = await createSshKey(folder);
+    const machine = await startMachine({
+      ...machineOptions({image, watchdog: true}, key, disk),
+      disks: [{path: disk, format: 'raw', cache: 'unsafe'}],
+      consoleLog,
+      signal: t.signal,
+    });
+    await withRunning(machine, async () => {
+      const guest = new Guest(machine, machine.ssh('core', key.identityFile));
+      await keepingJournal(guest, consoleLog, () => use(guest, disk));
+    });
+  });
+}
+
+describe('a release on trial', () => {
+  it('is marked good when all is well, containers included', async (t) => {
+    await withTrial(t, undefined, async (guest, disk) => {
+      await guest.ssh.waitUntilUp(BOOT);
+      await guest.bootFinished(BOOT);
+      assert.equal(await guest.run(['systemctl', '--failed', '--no-legend']), '');
+      const report = await readReport(guest);
+      assert.deepEqual([report.outcome, report.slot, report.version], ['good', 'B', '0.3.0']);
+      const containers = report.checks.find(({name}) => name === 'containers');
+      assert.equal(containers?.detail, 'containerd answers');
+      assert.equal(await property(guest, 'caisson-mark-good.service', 'Result'), 'success');
+      await guest.machine.powerOff(BOOT);
+      assert.deepEqual(await bitsOnDisk(disk, 'B'), {priority: 2, tries: 0, successful: true});
+      assert.deepEqual(await bitsOnDisk(disk, 'A'), {priority: 1, tries: 0, successful: true});
+    });
+  });
+
+  it('is given up when a check fails: the other slot boots, and the reasons are there', async (t) => {
+    await withTrial(t, 'health', async (guest, disk) => {
+      await guest.machine.console.waitFor(FAULTS.health.console, BOOT);
+      const failedAt = performance.now();
+      await guest.machine.console.waitFor(/caisson: booting USR-A/, BOOT);
+      await guest.ssh.waitUntilUp(BOOT);
+      t.diagnostic(
+        `seconds from giving up to a login: ${((performance.now() - failedAt) / 1000).toFixed(0)}`,
+      );
+      await guest.bootFinished(BOOT);
+      assert.match(await guest.run(['cat', '/etc/os-release']), /^VERSION_ID="?0\.1\.0"?$/m);
+      // The run of this boot has taken the place of the report, but not in the journal.
+      const journal = await guest.runAsRoot(['journalctl', '--unit=caisson-health.service', '--output=cat']);
+      assert.match(journal, /units: failed \(failed: fault-health\.service\)/);
+      assert.match(journal, /the release on trial is not healthy: it is given up/);
+      await guest.machine.powerOff(BOOT);
+      assert.equal((await bitsOnDisk(disk, 'B')).priority, 0);
+      assert.deepEqual(await bitsOnDisk(disk, 'A'), {priority: 1, tries: 0, successful: true});
+    });
+  });
+});
