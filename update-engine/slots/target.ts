@@ -117,7 +117,10 @@ export function preparedTarget(target: Target, prepare: () => Promise<void>): Ta
     settle: () => target.settle(),
     async writeAt(offset, bytes) {
       prepared ??= prepare();
-      await prepared;
+      await prepared.catch((error: unknown) => {
+        prepared = undefined;
+        throw error;
+      });
       await target.writeAt(offset, bytes);
     },
   };
