@@ -7,7 +7,7 @@ import {fileOfRole} from '../formats/release.ts';
 import {parseSize} from '../formats/units.ts';
 import {start} from '../platform/exec.ts';
 import {BUILD_PROGRAMS, RUN_PROGRAMS, installMissing, requirePrograms} from '../platform/host-packages.ts';
-import {type Session, prepareSession, runInTerminal} from '../qemu/session.ts';
+import {type Session, runSession} from '../qemu/session.ts';
 import {DEFAULT_OUT_DIR, MACHINE_DIR, ROOT_DIR} from './paths.ts';
 import {findRelease} from './releases.ts';
 import {terminalLog} from './terminal.ts';
@@ -27,7 +27,7 @@ interface Arguments {
   out: string;
 }
 
-export const runCommand: CommandModule<object, Arguments> = {
+export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments> => ({
   command: 'run [release]',
   describe: 'Boot a release in QEMU, with its console in this terminal',
   builder: (yargs) =>
@@ -55,7 +55,7 @@ export const runCommand: CommandModule<object, Arguments> = {
       .option('ssh-port', {
         type: 'number',
         default: 0,
-        defaultDescription: '2222 or a free one',
+        defaultDescription: 'a free one',
         describe: 'Port on 127.0.0.1 that leads to ssh',
       })
       .option('forward', {
@@ -78,7 +78,7 @@ export const runCommand: CommandModule<object, Arguments> = {
     const outDir = resolve(argv.out);
     const name = argv.release ?? (await buildFirst(outDir));
     const {directory, release} = await findRelease(outDir, name);
-    const session = await prepareSession({
+    process.exitCode = await runSession({
       folder: MACHINE_DIR,
       image: join(directory, fileOfRole(release, 'disk')),
       sectorBytes: release.sectorSize,
@@ -91,17 +91,15 @@ export const runCommand: CommandModule<object, Arguments> = {
       forwards: argv.forward.map(parseForward),
       kernelArguments: argv.append,
       welcome: `\n  From another terminal  ./caisson ssh\n${WELCOME}\n\n`,
+      signal,
+      onStart: (session) => {
+        process.stderr.write(
+          `${banner(session, `${release.name} ${release.version}`, directory, argv.disk)}\n`,
+        );
+      },
     });
-    try {
-      process.stderr.write(
-        `${banner(session, `${release.name} ${release.version}`, directory, argv.disk)}\n`,
-      );
-      process.exitCode = await runInTerminal(session);
-    } finally {
-      await session.end();
-    }
   },
-};
+});
 
 async function prepareHost(mayInstall: boolean): Promise<void> {
   const programs = [...BUILD_PROGRAMS, ...RUN_PROGRAMS];

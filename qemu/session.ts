@@ -1,20 +1,18 @@
 /**
  * One machine that a person works with: its console is the terminal, its disk is thrown away at the end unless a file
- * for it is named, and ssh reaches it under a key that belongs to this checkout.
+ * for it is named, and ssh reaches it under a key that belongs to this checkout. Here are key, note and disk;
+ * terminal-machine.ts runs it.
  */
-import {mkdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {mkdir, mkdtemp, readFile, readdir, rm} from 'node:fs/promises';
 import {join} from 'node:path';
-import {start} from '../platform/exec.ts';
-import {pathExists} from '../platform/files.ts';
-import {findFreePort} from '../platform/free-port.ts';
+import {pathExists, writeFileAtomic} from '../platform/files.ts';
 import {type Acceleration, detectAcceleration} from './acceleration.ts';
-import {qemuArguments} from './arguments.ts';
 import {createCopy, createOverlay} from './disk.ts';
-import {ensureFirmwareVars, findFirmware} from './firmware.ts';
 import {createSshKey, type SshKey} from './ssh.ts';
+import {runInTerminal} from './terminal-machine.ts';
 
 export interface SessionOptions {
-  /** Where the key, the note about the running machine and the firmware's variables lie. */
+  /** Where the key, the note about the running machine and a disk without a file of its own lie. */
   folder: string;
   /** Raw image of the release; it is only read. */
   image: string;
@@ -24,7 +22,7 @@ export interface SessionOptions {
   diskBytes: number;
   memoryMiB: number;
   cpus: number;
-  /** Port of this machine that leads to the guest's ssh; 0 takes 2222, or any free one when that is taken. */
+  /** Port of 127.0.0.1 that leads to the guest's ssh; 0 takes any free one. */
   sshPort: number;
   user: string;
   /** Further ports, for example 8080 to 80. */
@@ -33,6 +31,10 @@ export interface SessionOptions {
   kernelArguments: readonly string[];
   /** Shown after the login on the console. */
   welcome: string;
+  /** Ends the machine when aborted. */
+  signal: AbortSignal;
+  /** Called before the guest runs: the last chance to print. */
+  onStart: (session: Session) => void;
 }
 
 /** What `caisson ssh` needs to know of the running machine. */
@@ -46,74 +48,87 @@ export interface SessionNote {
 
 export interface Session extends SessionNote {
   acceleration: Acceleration;
-  argv: [string, ...string[]];
-  /** Removes what the machine leaves behind. */
-  end(): Promise<void>;
 }
 
-const PREFERRED_SSH_PORT = 2222;
 const NOTE_FILE = 'machine.json';
+const SSH_PORT = 22;
 
-/** Prepares everything up to QEMU's arguments. */
-export async function prepareSession(options: SessionOptions): Promise<Session> {
-  const {folder} = options;
+/**
+ * Runs a machine in this terminal until it ends, and returns QEMU's exit code. Throws QemuError, ExecError, and the
+ * signal's reason.
+ */
+export async function runSession(options: SessionOptions): Promise<number> {
+  const {folder, diskFile, signal} = options;
   await mkdir(folder, {recursive: true});
+  await removeAbandoned(folder);
   const key = await ensureKey(folder);
-  const port = options.sshPort !== 0 ? options.sshPort : await findFreePort(PREFERRED_SSH_PORT);
-  const own = join(folder, `run-${process.pid}`);
-  await mkdir(own);
-  const disk = options.diskFile ?? join(own, 'disk.qcow2');
-  const image = {path: options.image, format: 'raw'} as const;
-  if (options.diskFile === undefined) await createOverlay(disk, image, options.diskBytes);
-  else if (!(await pathExists(disk))) await createCopy(disk, image, options.diskBytes);
-  const firmware = await findFirmware();
-  const vars = options.diskFile === undefined ? join(own, 'vars.fd') : `${options.diskFile}.vars`;
-  await ensureFirmwareVars(firmware, vars);
-  const acceleration = await detectAcceleration();
-  const note: SessionNote = {pid: process.pid, port, user: options.user, identityFile: key.identityFile};
-  await writeFile(join(folder, NOTE_FILE), JSON.stringify(note));
-  const argv = qemuArguments({
-    name: 'caisson',
-    accelerator: acceleration.accelerator,
-    memoryMiB: options.memoryMiB,
-    cpus: options.cpus,
-    firmware: {code: firmware.code, vars},
-    disks: [
-      {
-        path: disk,
-        format: 'qcow2',
-        sectorBytes: options.sectorBytes,
-        cache: options.diskFile === undefined ? 'unsafe' : 'writeback',
+  const own = await mkdtemp(join(folder, `run-${process.pid}-`));
+  const noteFile = join(folder, NOTE_FILE);
+  try {
+    const acceleration = await detectAcceleration();
+    const end = await runInTerminal({
+      name: 'caisson',
+      accelerator: acceleration.accelerator,
+      memoryMiB: options.memoryMiB,
+      cpus: options.cpus,
+      ...(diskFile === undefined ? {} : {varsFile: `${diskFile}.vars`}),
+      disks: [
+        {
+          path: await prepareDisk(options, own),
+          format: 'qcow2',
+          sectorBytes: options.sectorBytes,
+          cache: diskFile === undefined ? 'unsafe' : 'writeback',
+        },
+      ],
+      networks: [
+        {kind: 'user', forwards: [{hostPort: options.sshPort, guestPort: SSH_PORT}, ...options.forwards]},
+      ],
+      watchdog: true,
+      credentials: {
+        'caisson.ssh-authorized-keys': `${key.publicKey}\n`,
+        // Whoever sits at this terminal started the machine; a password would protect nothing.
+        'agetty.autologin': options.user,
+        'login.noauth': 'yes',
+        // The firmware clears the screen, so what was printed before is repeated after the login.
+        'login.motd': options.welcome,
       },
-    ],
-    networks: [{kind: 'user', forwards: [{hostPort: port, guestPort: 22}, ...options.forwards]}],
-    serial: {kind: 'terminal'},
-    watchdog: true,
-    credentials: {
-      'caisson.ssh-authorized-keys': `${key.publicKey}\n`,
-      // Whoever sits at this terminal started the machine; a password would protect nothing.
-      'agetty.autologin': options.user,
-      'login.noauth': 'yes',
-      // The firmware clears the screen, so what was printed before is repeated after the login.
-      'login.motd': options.welcome,
-    },
-    kernelArguments: options.kernelArguments,
-  });
-  return {
-    ...note,
-    acceleration,
-    argv,
-    async end() {
-      await rm(own, {recursive: true, force: true});
-      await rm(join(folder, NOTE_FILE), {force: true});
-    },
-  };
+      kernelArguments: options.kernelArguments,
+      signal,
+      async onStart(hostPorts) {
+        const note: SessionNote = {
+          pid: process.pid,
+          port: hostPorts.get(SSH_PORT) ?? options.sshPort,
+          user: options.user,
+          identityFile: key.identityFile,
+        };
+        await writeFileAtomic(noteFile, JSON.stringify(note));
+        options.onStart({...note, acceleration});
+      },
+    });
+    signal.throwIfAborted();
+    return end.exitCode ?? 1;
+  } finally {
+    await rm(own, {recursive: true, force: true});
+    // A machine that was started later has left its own.
+    if ((await readSessionNote(folder))?.pid === process.pid) await rm(noteFile, {force: true});
+  }
 }
 
-/** Gives the terminal to QEMU until it ends. Returns its exit code. */
-export async function runInTerminal(session: Session): Promise<number> {
-  const machine = start(['setpriv', '--pdeathsig', 'KILL', '--', ...session.argv], {stdio: 'inherit'});
-  return (await machine.ended).exitCode ?? 1;
+async function prepareDisk({image, diskFile, diskBytes}: SessionOptions, own: string): Promise<string> {
+  const source = {path: image, format: 'raw'} as const;
+  const disk = diskFile ?? join(own, 'disk.qcow2');
+  if (diskFile === undefined) await createOverlay(disk, source, diskBytes);
+  else if (!(await pathExists(disk))) await createCopy(disk, source, diskBytes);
+  return disk;
+}
+
+/** What runs left behind that were killed before they could clean up: the disks of their machines. */
+async function removeAbandoned(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const [, pid] = /^run-(\d+)-/.exec(name) ?? [];
+    if (pid === undefined || (await pathExists(`/proc/${pid}`))) continue;
+    await rm(join(folder, name), {recursive: true, force: true});
+  }
 }
 
 /** The machine that runs now, if one does; a note that a killed process left behind is none. */

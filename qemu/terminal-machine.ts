@@ -1,6 +1,7 @@
 /** A machine whose console is the terminal of whoever started it; Ctrl-A X ends it, Ctrl-A H tells what else. */
 import {start} from '../platform/exec.ts';
 import {qemuArguments} from './arguments.ts';
+import {QemuError} from './errors.ts';
 import {
   completeSpec,
   type MachineEnd,
@@ -13,10 +14,10 @@ import {createRuntimeFolder} from './runtime-folder.ts';
 
 export interface TerminalOptions extends MachineOptions {
   /** Called before the guest runs, with the ports of 127.0.0.1 by guest port: the last chance to print. */
-  onStart?: (hostPorts: ReadonlyMap<number, number>) => void;
+  onStart?: (hostPorts: ReadonlyMap<number, number>) => void | Promise<void>;
 }
 
-/** Runs a machine in this terminal until it ends. Throws QemuError as `startMachine` does, ExecError. */
+/** Runs a machine in this terminal until it ends. Throws QemuError as `startMachine` does; `exited` without QEMU's words, which are on the terminal. */
 export async function runInTerminal(options: TerminalOptions): Promise<MachineEnd> {
   options.signal?.throwIfAborted();
   const folder = await createRuntimeFolder();
@@ -30,20 +31,25 @@ export async function runInTerminal(options: TerminalOptions): Promise<MachineEn
       signal: options.signal,
     });
     const gone = new AbortController();
-    const ended = child.ended.finally(() => gone.abort());
+    const ended = child.ended.finally(() =>
+      gone.abort(new QemuError('exited', 'QEMU ended before it could be used')),
+    );
     try {
       const qmp = await QmpClient.connect(String(spec.qmpSocket), {
         deadlineMs: QMP_DEADLINE_MS,
         signal: gone.signal,
       });
-      options.onStart?.(await readHostPorts(spec, qmp));
+      await options.onStart?.(await readHostPorts(spec, qmp));
       if (options.paused !== true) await qmp.execute('cont');
       qmp.close();
     } catch (error) {
-      // QEMU has said on the terminal why it does not start.
-      if (!gone.signal.aborted) child.kill();
-      await child.finished();
-      throw error;
+      // QEMU closes its sockets before it ends; telling it to end once more does no harm.
+      const hasEnded = error instanceof QemuError && error.code === 'exited';
+      child.kill();
+      await ended;
+      options.signal?.throwIfAborted();
+      if (!hasEnded) throw error;
+      throw new QemuError('exited', `QEMU did not start ${spec.name}; it said why above`, {cause: error});
     }
     return await ended;
   } finally {

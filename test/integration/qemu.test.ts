@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import {once} from 'node:events';
 import {mkdtemp, readdir, readFile, rm, writeFile} from 'node:fs/promises';
+import {type AddressInfo, createServer} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {pathExists} from '../../platform/files.ts';
-import {type RunningProcess, start} from '../../platform/exec.ts';
+import {type RunningProcess, quoteArgv, start} from '../../platform/exec.ts';
 import {detectAcceleration, probeAccelerator} from '../../qemu/acceleration.ts';
 import {MachineConsole} from '../../qemu/console.ts';
 import {QemuError, type QemuErrorCode} from '../../qemu/errors.ts';
@@ -126,6 +127,62 @@ describe('a machine in QEMU', {skip}, () => {
     await terminal.waitFor('ended with 0', SOON);
     assert.match(await readFile(options.consoleLog, 'utf8'), /BdsDxe/);
     await owner.ended;
+  });
+
+  it('gives the terminal back when its owner is told to stop', async () => {
+    const owner = join(folder, 'stopped.mts');
+    const settings = (name: string) => join(folder, `${name}.stty`);
+    await writeFile(
+      owner,
+      `import {runInTerminal} from ${JSON.stringify(join(import.meta.dirname, '../../qemu/terminal-machine.ts'))};
+       const stopping = new AbortController();
+       process.once('SIGTERM', () => stopping.abort());
+       const options = {...${JSON.stringify(OPTIONS)}, signal: stopping.signal};
+       await runInTerminal({...options, onStart: () => console.log('owner', process.pid, 'starts')});
+       console.log('machine ended');`,
+    );
+    const node = quoteArgv(['node', ...process.execArgv, owner]);
+    const save = (name: string) => `stty -g > ${settings(name)}`;
+    const session = start([
+      'script',
+      ...['--quiet', '--flush', '--command', `${save('before')}; ${node}; ${save('after')}; echo all done`],
+      '/dev/null',
+    ]);
+    try {
+      const terminal = new MachineConsole(session.stdout);
+      const {text} = await terminal.waitFor(/owner \d+ starts/, SOON);
+      await terminal.waitFor(/BdsDxe: .*/, SOON);
+      process.kill(Number(/\d+/.exec(text)?.[0]), 'SIGTERM');
+      await terminal.waitFor('all done', SOON);
+    } finally {
+      session.kill();
+      await session.ended;
+    }
+    const before = await readFile(settings('before'), 'utf8');
+    assert.notEqual(before, '');
+    assert.equal(await readFile(settings('after'), 'utf8'), before);
+  });
+
+  it('says that a port is taken, and leaves the reason to QEMU', async () => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const {port} = server.address() as AddressInfo;
+    const taken = {kind: 'user', forwards: [{hostPort: port, guestPort: 22}]};
+    const owner = await startOwner(
+      folder,
+      ['runInTerminal', 'terminal-machine.ts'],
+      `await runInTerminal({...${JSON.stringify(OPTIONS)}, networks: [${JSON.stringify(taken)}]}).catch((error) =>
+         console.log(error.code, error.message));`,
+    );
+    try {
+      const said = new MachineConsole(owner.stdout);
+      await said.waitFor('exited QEMU did not start firmware; it said why above', SOON);
+      const {stderr} = await owner.ended;
+      assert.match(stderr, new RegExp(`127\\.0\\.0\\.1:${port}`));
+    } finally {
+      server.close();
+    }
   });
 
   it('does not outlive a process that was killed', async () => {
