@@ -3,10 +3,10 @@ import {BLOCK_BYTES, type Extent} from '../formats/payload/types.ts';
 import {MIB} from '../formats/units.ts';
 
 /**
- * What is compressed at once. Larger chunks compress better and cost the host memory and lost work when it is
- * interrupted; docs/payload.md has the figures.
+ * What is compressed at once. Measured on /usr of a release: 4 MiB make the payload 1.7 % smaller, 8 MiB 2.7 %; but each
+ * chunk is in memory here as often as there are jobs, and on the host while it is checked.
  */
-export const CHUNK_BYTES = 4 * MIB;
+export const CHUNK_BYTES = 2 * MIB;
 const CHUNK_BLOCKS = CHUNK_BYTES / BLOCK_BYTES;
 /** 64 KiB. Shorter runs of zeros cost less inside a compressed chunk than as an operation of their own. */
 export const MIN_ZERO_BLOCKS = 16;

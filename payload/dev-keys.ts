@@ -6,7 +6,6 @@ import {createHash, generateKeyPair} from 'node:crypto';
 import {chmod, mkdir} from 'node:fs/promises';
 import {join} from 'node:path';
 import {promisify} from 'node:util';
-import forge from 'node-forge';
 import {keyFingerprint} from '../formats/payload/keys.ts';
 import {MAX_KEY_BITS, MIN_KEY_BITS} from '../formats/payload/limits.ts';
 import {pathExists, writeFileAtomic} from '../platform/files.ts';
@@ -64,7 +63,7 @@ export async function makeKeys(options: MakeKeysOptions): Promise<MadeKeys> {
   const pem = privateKey.export({type: 'pkcs8', format: 'pem'}).toString();
   const fingerprint = keyFingerprint(publicKey);
   const notAfter = new Date(now.getTime() + days * DAY_MS);
-  const certificate = certify(pem, {subject: options.subject, fingerprint, now, notAfter});
+  const certificate = await certify(pem, {subject: options.subject, fingerprint, now, notAfter});
   await mkdir(folder, {recursive: true, mode: 0o700});
   await writeFileAtomic(files.privateKey, pem, 0o600);
   // An earlier file may have had another mode, and the mode given above is cut by the umask only.
@@ -81,10 +80,12 @@ async function requireFree(path: string): Promise<void> {
   });
 }
 
-function certify(
+async function certify(
   privateKeyPem: string,
   {subject, fingerprint, now, notAfter}: {subject: string; fingerprint: string; now: Date; notAfter: Date},
-): string {
+): Promise<string> {
+  // Here, because it is large and every other command would load it for nothing.
+  const {default: forge} = await import('node-forge');
   const {pki, md} = forge;
   const privateKey = pki.privateKeyFromPem(privateKeyPem);
   const certificate = pki.createCertificate();

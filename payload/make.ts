@@ -7,18 +7,18 @@
  */
 import type {FileHandle} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
-import type {ByteSource} from '../formats/byte-source.ts';
 import {formatProduct} from '../formats/payload/product.ts';
-import type {HashTree, PartitionUpdate} from '../formats/payload/types.ts';
+import type {PartitionUpdate} from '../formats/payload/types.ts';
 import {type Release, fileOfRole} from '../formats/release.ts';
-import {readerOf, withByteSource} from '../platform/files.ts';
+import {readerOf} from '../platform/files.ts';
 import type {Log} from '../platform/log.ts';
 import {withScratchFile} from '../platform/new-file.ts';
 import {type WrittenPayload, encodeMetadata, writePayload} from './assemble.ts';
 import {MakePayloadError} from './errors.ts';
 import {encodePartition} from './partition.ts';
-import {paddedToBlocks, readHashTree, scanPartition} from './scan.ts';
+import {type ExpectedTree, readHashTree, scanPartition} from './scan.ts';
 import {type Signing, signatureSizesOf} from './signing.ts';
+import {type PartitionSource, withPartitionSource} from './source.ts';
 
 /** Below the directory of a release, where a build that makes the same again leaves it alone. */
 export const PAYLOAD_FILE = join('payload', 'update.payload');
@@ -39,8 +39,8 @@ export interface MakeOptions {
 interface Partition {
   name: 'usr' | 'kernel';
   file: string;
-  source: ByteSource;
-  expected: {hashTree: HashTree; rootHash: string} | null;
+  source: PartitionSource;
+  expected: ExpectedTree | null;
 }
 
 /** Throws MakePayloadError, ExecError when a compressor fails, VerityError. Nothing is written then. */
@@ -48,10 +48,10 @@ export async function makePayload(options: MakeOptions): Promise<WrittenPayload>
   const {directory, release, out, signing} = options;
   const sizes = signatureSizesOf(signing);
   const pathOf = (role: string): string => join(directory, fileOfRole(release, role));
-  return withByteSource(pathOf('usr'), (usr) =>
-    withByteSource(pathOf('uki'), (uki) =>
+  return withPartitionSource(pathOf('usr'), (usr) =>
+    withPartitionSource(pathOf('uki'), (uki) =>
       withScratchFile(dirname(out), async (scratch) => {
-        const hashTree = await readHashTree(usr, release.usr.hashOffset, pathOf('usr'));
+        const hashTree = await readHashTree(usr, release.usr.hashOffset);
         const expected = {hashTree, rootHash: release.usr.rootHash};
         const {partitions, blobsEnd} = await encodePartitions(
           [
@@ -100,7 +100,7 @@ async function encodeOne(
   const scan = await log.step(`Reading ${file}`, (progress) => {
     let done = 0;
     const onBytes = (count: number): void => progress.update((done += count), source.bytes);
-    return scanPartition(source, {what: file, expected, signal, onBytes});
+    return scanPartition(source, {expected, signal, onBytes});
   });
   const wanted = release.files[file]?.sha256;
   if (scan.fileSha256 !== wanted)
@@ -109,19 +109,18 @@ async function encodeOne(
       `${file} has SHA-256 ${scan.fileSha256}, release.json says ${wanted}`,
       {hint: 'build the release again'},
     );
-  const padded = paddedToBlocks(source);
   const hashTree = expected?.hashTree ?? null;
   const {operations, blobsEnd} = await log.step(`Compressing ${file}`, (progress) => {
     let done = 0;
-    const onBytes = (count: number): void => progress.update((done += count), padded.bytes);
-    return encodePartition(padded, {what: file, scan, hashTree, blobsOffset, blobs, jobs, signal, onBytes});
+    const onBytes = (count: number): void => progress.update((done += count), source.bytes);
+    return encodePartition(source, {scan, hashTree, blobsOffset, blobs, jobs, signal, onBytes});
   });
   const {id, architecture, version} = release;
   return {
     partition: {
       name,
       oldInfo: null,
-      newInfo: {bytes: padded.bytes, sha256: scan.sha256},
+      newInfo: {bytes: source.bytes, sha256: scan.sha256},
       operations,
       hashTree,
       version: formatProduct({id, architecture, version}),

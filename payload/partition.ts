@@ -1,17 +1,16 @@
 /** The second pass over a partition: its chunks as operations, their blobs appended to a file. */
 import {createHash} from 'node:crypto';
 import type {FileHandle} from 'node:fs/promises';
-import {type ByteSource, readExactly} from '../formats/byte-source.ts';
 import {countBlocks} from '../formats/payload/coverage.ts';
-import {BLOCK_BYTES, type Extent, type HashTree, type Operation} from '../formats/payload/types.ts';
+import {BLOCK_BYTES, type HashTree, type Operation} from '../formats/payload/types.ts';
 import {writeAll} from '../platform/new-file.ts';
-import {type Chunk, planChunks} from './chunks.ts';
+import {CHUNK_BYTES, type Chunk, planChunks} from './chunks.ts';
 import {type Compressed, compressChunk} from './compress.ts';
 import {mapInOrder} from './ordered.ts';
 import type {Scan} from './scan.ts';
+import type {PartitionSource} from './source.ts';
 
 export interface EncodeOptions {
-  what: string;
   scan: Scan;
   hashTree: HashTree | null;
   /** Where the first blob goes, in bytes; later ones follow without a gap. */
@@ -24,40 +23,44 @@ export interface EncodeOptions {
 }
 
 /**
- * A chunk and its compressed forms take at most 12 MiB here; this many beside Node's own 90 MiB stay below 200. The
- * compressors' memory is theirs: some 50 MiB each.
+ * A chunk and its compressed forms take some 5 MiB here, and the command itself 140 MiB of the 200 that it may have. The
+ * memory of the compressors, some 50 MiB each, is theirs.
  */
 const MAX_JOBS = 8;
 
-/** The operations of a whole partition, and where its last blob ends. `source` has whole blocks. */
+/** The operations of a whole partition, and where its last blob ends.  */
 export async function encodePartition(
-  source: ByteSource,
+  source: PartitionSource,
   options: EncodeOptions,
 ): Promise<{operations: Operation[]; blobsEnd: number}> {
   const {scan, hashTree, blobs, onBytes} = options;
   const chunks = planChunks(source.bytes / BLOCK_BYTES, scan.zeros, hashTree?.tree ?? null);
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
+  const buffers: Buffer[] = [];
+  const encode = async (chunk: Chunk): Promise<Encoded> => {
+    signal.throwIfAborted();
+    if (chunk.kind === 'zero') return {chunk, buffer: null, compressed: null};
+    const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    const data = await readChunk(source, chunk, buffer);
+    return {chunk, buffer, compressed: await compressChunk(data, signal)};
+  };
   const operations: Operation[] = [];
   let end = options.blobsOffset;
+  const width = Math.max(1, Math.min(options.jobs, MAX_JOBS)) + 1;
   try {
-    const encode = (chunk: Chunk): Promise<Compressed | null> =>
-      encodeChunk(source, chunk, options.what, signal);
-    const width = Math.max(1, Math.min(options.jobs, MAX_JOBS)) + 1;
-    let index = 0;
-    for await (const compressed of mapInOrder(chunks, width, encode)) {
-      const dstExtents = chunks[index]?.extents ?? [];
-      index += 1;
-      const source = {srcExtents: [], srcSha256: null};
-      if (compressed === null) operations.push({type: 'ZERO', data: null, ...source, dstExtents});
+    for await (const {chunk, buffer, compressed} of mapInOrder(chunks, width, encode)) {
+      const common = {srcExtents: [], srcSha256: null, dstExtents: chunk.extents};
+      if (compressed === null) operations.push({type: 'ZERO', data: null, ...common});
       else {
         const {type, bytes} = compressed;
         const sha256 = Uint8Array.from(createHash('sha256').update(bytes).digest());
-        operations.push({type, data: {offset: end, bytes: bytes.length, sha256}, ...source, dstExtents});
+        operations.push({type, data: {offset: end, bytes: bytes.length, sha256}, ...common});
         await writeAll(blobs, bytes, end);
         end += bytes.length;
+        buffers.push(buffer);
       }
-      onBytes(countBlocks(dstExtents) * BLOCK_BYTES);
+      onBytes(countBlocks(chunk.extents) * BLOCK_BYTES);
     }
   } catch (error) {
     failed.abort(error);
@@ -66,26 +69,16 @@ export async function encodePartition(
   return {operations, blobsEnd: end};
 }
 
-async function encodeChunk(
-  source: ByteSource,
-  {kind, extents}: Chunk,
-  what: string,
-  signal: AbortSignal,
-): Promise<Compressed | null> {
-  signal.throwIfAborted();
-  if (kind === 'zero') return null;
-  return compressChunk(await readExtents(source, extents, what), signal);
-}
+/** The buffer holds the chunk, and may be what `compressed` is made of: it is free once that is written. */
+type Encoded =
+  {chunk: Chunk; buffer: Buffer; compressed: Compressed} | {chunk: Chunk; buffer: null; compressed: null};
 
-async function readExtents(
-  source: ByteSource,
-  extents: readonly Extent[],
-  what: string,
-): Promise<Uint8Array> {
-  const parts = await Promise.all(
-    extents.map(({startBlock, blocks}) =>
-      readExactly(source, startBlock * BLOCK_BYTES, blocks * BLOCK_BYTES, what),
-    ),
-  );
-  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+async function readChunk(source: PartitionSource, {extents}: Chunk, buffer: Buffer): Promise<Buffer> {
+  let filled = 0;
+  for (const {startBlock, blocks} of extents) {
+    const bytes = blocks * BLOCK_BYTES;
+    await source.readInto(buffer.subarray(filled, filled + bytes), startBlock * BLOCK_BYTES);
+    filled += bytes;
+  }
+  return buffer.subarray(0, filled);
 }

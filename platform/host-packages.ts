@@ -50,6 +50,9 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   {program: 'openssl', package: 'openssl'},
   {program: '/bin/busybox', package: 'busybox-static'},
   {program: 'ar', package: 'binutils'},
+  {program: 'protoc', package: 'protobuf-compiler'},
+  {program: 'xz', package: 'xz-utils'},
+  {program: 'bzip2', package: 'bzip2'},
 ];
 
 /** Directories that an ordinary user's PATH may lack. */

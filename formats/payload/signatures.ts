@@ -33,7 +33,8 @@ export function decodeSignatures(bytes: Uint8Array): Uint8Array[] {
       'bad-signature',
       `${signatures.length} signatures, expected 1 to ${MAX_SIGNATURES}`,
     );
-  return signatures.map((each) => {
+  const canonical: Uint8Array[] = [];
+  const found = signatures.map((each) => {
     const {data, unpaddedBytes} = asSignature(() => SIGNATURE.decode(each));
     if (data === undefined || data.length === 0)
       throw new PayloadError('bad-signature', 'a signature without data');
@@ -43,8 +44,13 @@ export function decodeSignatures(bytes: Uint8Array): Uint8Array[] {
         'bad-signature',
         `signature of ${data.length} bytes, ${unpaddedBytes} without padding`,
       );
+    canonical.push(SIGNATURE.encode({data, unpaddedBytes}));
     return data;
   });
+  // Nothing covers this message itself, so it has one spelling: no one can change a byte of it unseen.
+  if (Buffer.compare(SIGNATURES.encode({signatures: canonical}), bytes) !== 0)
+    throw new PayloadError('bad-signature', 'the fields of the signatures are not in their order');
+  return found;
 }
 
 export function encodeSignatures(signatures: readonly Uint8Array[]): Uint8Array {
