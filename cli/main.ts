@@ -2,10 +2,14 @@
 import yargs from 'yargs';
 import {CodedError} from '../formats/errors.ts';
 import {buildCommand} from './build.ts';
+import {channelsCommand, promoteCommand} from './channels.ts';
 import {cleanCommand} from './clean.ts';
 import {inspectCommand} from './inspect.ts';
+import {keysCommand} from './keys.ts';
+import {payloadCommand} from './payload.ts';
 import {reportError} from './report.ts';
 import {runCommand} from './run.ts';
+import {serveCommand} from './serve.ts';
 import {sshCommand} from './ssh.ts';
 
 const interrupted = new AbortController();
@@ -20,9 +24,14 @@ const parser = yargs(process.argv.slice(2))
   .scriptName('caisson')
   .usage('$0 COMMAND\n\nTurns Debian packages into a minimal, image-based container-host OS.')
   .command(buildCommand(interrupted.signal))
+  .command(channelsCommand(interrupted.signal))
   .command(cleanCommand(interrupted.signal))
   .command(inspectCommand(interrupted.signal))
+  .command(keysCommand)
+  .command(payloadCommand(interrupted.signal))
+  .command(promoteCommand(interrupted.signal))
   .command(runCommand(interrupted.signal))
+  .command(serveCommand(interrupted.signal))
   .command(sshCommand)
   .demandCommand(1, 'Name a command.')
   .strict()
