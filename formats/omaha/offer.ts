@@ -89,7 +89,8 @@ function readOffer({codebases, manifest}: UpdateCheck): Offer {
 /** Put together as text, as the lineage does: a codebase may carry a token in its path, a name may have folders. */
 function joinUrl(codebase: string, name: string): string {
   const url = `${codebase}${codebase.endsWith('/') ? '' : '/'}${name}`;
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+  // The parser of URLs mends a lot (one slash, blanks); what would have to be mended is refused.
+  if (!/^https?:\/\/[\x21-\x7e]+$/.test(url) || !URL.canParse(url))
     throw incomplete(`${JSON.stringify(url.slice(0, 200))}, which is no HTTP address`);
   return url;
 }

@@ -11,43 +11,14 @@ import {
 } from '../../../../formats/omaha/request.ts';
 import {type OmahaResponse, decodeResponse, encodeResponse} from '../../../../formats/omaha/response.ts';
 import {decodeXml} from '../../../../formats/omaha/xml.ts';
+import {
+  SHA256,
+  SHA256_BASE64,
+  STOCK_ANSWER,
+  STOCK_APP,
+  STOCK_REQUEST,
+} from '../../../fixtures/omaha-documents.ts';
 import {damaged, fc, succeedsOrThrows} from '../../../support/property.ts';
-
-const STOCK_APP = '{e96281a6-d1af-4bde-9a0a-97b76e56dc57}';
-const SHA256 = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824';
-const SHA256_BASE64 = 'LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=';
-
-const STOCK_REQUEST = `<?xml version="1.0" encoding="UTF-8"?>
-<request protocol="3.0" version="update_engine-0.4.10" updaterversion="update_engine-0.4.10"
-         installsource="scheduler" ismachine="1">
-  <os version="Chateau" platform="CoreOS" sp="1800.5.0_x86_64"></os>
-  <app appid="${STOCK_APP}" version="1800.5.0" track="stable"
-       bootid="{0b4a3b9e-4f5c-4d6e-8f70-112233445566}" oem="ec2" oemversion="0.0.7" alephversion="1745.7.0"
-       machineid="0123456789abcdef0123456789abcdef" lang="en-US" board="amd64-usr"
-       hardware_class="" delta_okay="false">
-    <ping active="1"></ping>
-    <updatecheck></updatecheck>
-    <event eventtype="3" eventresult="2" previousversion=""></event>
-  </app>
-</request>`;
-
-/** As Nebraska and CoreRoller answer: an empty element here and there, and attributes that nobody needs. */
-const STOCK_ANSWER = `<?xml version="1.0" encoding="UTF-8"?>
-<response protocol="3.0" server="nebraska">
-  <daystart elapsed_seconds="0"/>
-  <app appid="${STOCK_APP}" status="ok">
-    <ping status="ok"/>
-    <event status="ok"></event>
-    <updatecheck status="ok">
-      <urls><url codebase="https://update.example.com/amd64-usr/1855.4.0/"></url><url codebase="http://mirror.example.com/x"/></urls>
-      <manifest version="1855.4.0" is_target="true">
-        <packages><package name="update.gz" hash="qvTGHdzF6KLavt4PO0gs2a6pQ00=" hash_sha256="${SHA256}" size="300000000" required="true"></package>
-        <package name="oem.gz" hash="" size="10" required="false"/></packages>
-        <actions><action event="postinstall" DisplayVersion="" sha256="${SHA256_BASE64}" needsadmin="false" IsDeltaPayload="false" DisablePayloadBackoff="true" MetadataSize=""></action></actions>
-      </manifest>
-    </updatecheck>
-  </app>
-</response>`;
 
 const bytesOf = (text: string): Uint8Array => Buffer.from(text);
 const outcomeOf = (text: string): CheckOutcome => readOutcome(decodeResponse(bytesOf(text)), STOCK_APP);
@@ -239,6 +210,8 @@ describe('an answer', () => {
       /url has no codebase/,
     ],
     ['an address of another kind', (text) => text.replace('https:', 'ftp:'), /no HTTP address/],
+    ['an address with one slash', (text) => text.replace('https://', 'https:/'), /no HTTP address/],
+    ['an address with a blank', (text) => text.replace('/amd64-usr', '/ amd64'), /no HTTP address/],
     ['no package', (text) => text.replace(/<packages>[\s\S]*<\/packages>/, ''), /no package/],
     ['no size', (text) => text.replace('size="300000000"', ''), /update\.gz without a size/],
     ['a size of nothing', (text) => text.replace('size="300000000"', 'size="0"'), /without a size/],
