@@ -1,7 +1,9 @@
 /**
  * The package cache: .deb files under the SHA-256 of their content, shared by all builds of this user. A file is in
- * it only after its hash was checked.
+ * it only after its hash was checked, and checked again before each use: what a cache held yesterday proves nothing
+ * about today. What is damaged is fetched again.
  */
+import {createHash} from 'node:crypto';
 import {mkdir, readFile, symlink, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {CodedError} from '../formats/errors.ts';
@@ -12,7 +14,7 @@ import type {Log} from '../platform/log.ts';
 import type {LockedPackage} from './lock.ts';
 import type {Mirror} from './mirror.ts';
 
-export class PackageError extends CodedError<'package-gone' | 'package-damaged'> {}
+export class PackageError extends CodedError<'package-gone'> {}
 
 const PARALLEL_DOWNLOADS = 8;
 const PARALLEL_READERS = 4;
@@ -30,11 +32,13 @@ export function packagePath(cache: {directory: string}, entry: LockedPackage): s
   return join(cache.directory, `${entry.sha256}.deb`);
 }
 
-/** Fetches what is missing. Throws PackageError naming a package that the mirror no longer has. */
+/** Fetches what is missing or damaged. Throws PackageError naming a package that the mirror no longer has. */
 export async function fetchPackages(cache: PackageCache, packages: readonly LockedPackage[]): Promise<void> {
   await mkdir(cache.directory, {recursive: true});
-  const present = await Promise.all(packages.map((entry) => pathExists(packagePath(cache, entry))));
-  const missing = packages.filter((_, index) => present[index] !== true);
+  const missing: LockedPackage[] = [];
+  await inParallel(PARALLEL_READERS, packages, async (entry) => {
+    if (!(await isWhole(cache, entry))) missing.push(entry);
+  });
   if (missing.length === 0) return;
   const total = missing.reduce((sum, entry) => sum + entry.bytes, 0);
   const mirror = await cache.mirror();
@@ -64,9 +68,17 @@ export async function fetchPackages(cache: PackageCache, packages: readonly Lock
   });
 }
 
+async function isWhole(cache: PackageCache, entry: LockedPackage): Promise<boolean> {
+  const file = packagePath(cache, entry);
+  if (!(await pathExists(file))) return false;
+  if ((await sha256File(file, cache.signal)) === entry.sha256) return true;
+  cache.log.warn(`${file} (${entry.name} ${entry.version}) is damaged; fetching it again`);
+  return false;
+}
+
 /**
- * A repository on disk that holds exactly these packages, so that apt has nothing else to choose from. Each file's
- * hash is checked again on the way: what a cache held yesterday proves nothing about today.
+ * A repository on disk that holds exactly these packages, so that apt has nothing else to choose from. They have to be
+ * in the cache, see `fetchPackages`.
  */
 export async function makeLocalRepository(
   cache: PackageCache,
@@ -80,16 +92,6 @@ export async function makeLocalRepository(
   const stanzas = new Map<string, string>();
   await inParallel(PARALLEL_READERS, packages, async (entry) => {
     const file = packagePath(cache, entry);
-    const sha256 = await sha256File(file, cache.signal);
-    if (sha256 !== entry.sha256) {
-      throw new PackageError(
-        'package-damaged',
-        `${file} (${entry.name} ${entry.version}) has SHA-256 ${sha256}`,
-        {
-          hint: 'delete that file and build again',
-        },
-      );
-    }
     await symlink(file, join(directory, 'pool', `${entry.sha256}.deb`));
     stanzas.set(entry.name, await controlStanza(file, entry));
   });
@@ -101,16 +103,36 @@ export async function makeLocalRepository(
   );
 }
 
-/** The control file's fields plus where the package lies; kept beside the package, because asking dpkg takes 5 ms each. */
+/** The control file's fields plus where the package lies. */
 async function controlStanza(file: string, entry: LockedPackage): Promise<string> {
-  const kept = `${file}.control`;
-  let control: string;
-  if (await pathExists(kept)) control = await readFile(kept, 'utf8');
-  else {
-    control = (await exec(['dpkg-deb', '--field', file])).stdout;
-    await writeFileAtomic(kept, control);
-  }
+  const control = await readControl(file);
   return `${control.trimEnd()}\nFilename: pool/${entry.sha256}.deb\nSize: ${entry.bytes}\nSHA256: ${entry.sha256}\n`;
+}
+
+/**
+ * Kept beside the package under its own hash, because asking dpkg takes 5 ms each; a kept one that is damaged is made
+ * anew without a word.
+ */
+async function readControl(file: string): Promise<string> {
+  const kept = `${file}.control`;
+  if (await pathExists(kept)) {
+    const control = unseal(await readFile(kept, 'utf8'));
+    if (control !== undefined) return control;
+  }
+  const control = (await exec(['dpkg-deb', '--field', file])).stdout;
+  await writeFileAtomic(kept, seal(control));
+  return control;
+}
+
+/** The text behind a line with its hash. */
+export function seal(text: string): string {
+  return `${createHash('sha256').update(text).digest('hex')}\n${text}`;
+}
+
+/** Undefined when the text is not the one that was sealed. */
+function unseal(sealed: string): string | undefined {
+  const text = sealed.slice(sealed.indexOf('\n') + 1);
+  return seal(text) === sealed ? text : undefined;
 }
 
 /** The first error stops the others from beginning anything new, and leaves only when they are done. */
