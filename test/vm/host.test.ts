@@ -38,6 +38,13 @@ describe('units and journal', () => {
         'ssh.service',
         'sshd-keygen.service',
         'oem.mount',
+        'update-engine.service',
+        'boot-complete.target',
+        'caisson-health.service',
+        'caisson-mark-good.service',
+        'caisson-rollback.service',
+        'caisson-rollback.timer',
+        'emergency.service',
       ];
       const {stderr, exitCode} = await guest.ssh.run([
         'sudo',
@@ -51,7 +58,68 @@ describe('units and journal', () => {
   });
 });
 
+describe('the update engine', () => {
+  it('is one file of JavaScript, closed in, with its command on the path', async (t) => {
+    await withSharedGuest(t, {image}, async (guest) => {
+      const {stdout} = await guest.ssh.run([
+        'systemd-analyze',
+        'security',
+        '--no-pager',
+        'update-engine.service',
+      ]);
+      const [, exposure = '10'] = /exposure level for update-engine\.service: (\d+\.\d+)/.exec(stdout) ?? [];
+      // It needs the network and raw disks; everything else is shut.
+      assert.ok(Number(exposure) <= 2.5, `exposure ${exposure}`);
+      assert.equal(
+        (await guest.run(['readlink', '-f', '/usr/bin/caissonctl'])).trim(),
+        '/usr/lib/caisson/caissonctl.mjs',
+      );
+      assert.equal(
+        (await guest.run(['readlink', '-f', '/usr/bin/update_engine_client'])).trim(),
+        '/usr/lib/caisson/caissonctl.mjs',
+      );
+      assert.equal(
+        (await guest.run(['stat', '-c', '%U %a', '/usr/share/caisson/update-keys'])).trim(),
+        'root 755',
+      );
+    });
+  });
+});
+
 describe('the file system', () => {
+  it('has the ESP mounted nowhere', async (t) => {
+    await withSharedGuest(t, {image}, async (guest) => {
+      assert.equal(
+        await guest.run(['sh', '-c', 'ls /boot; findmnt -rno TARGET -t vfat,autofs | grep boot || true']),
+        '',
+      );
+    });
+  });
+
+  it('gets the accounts of a later release though it has an account file of its own', async (t) => {
+    await withSharedGuest(t, {image}, async (guest) => {
+      // A host whose passwd was written before etcd came along, as after an update from such a release.
+      await guest.runAsRoot([
+        'sed',
+        '-i',
+        '/^etcd:/d',
+        '/etc/passwd',
+        '/etc/group',
+        '/etc/shadow',
+        '/etc/gshadow',
+      ]);
+      await guest.runAsRoot(['systemctl', 'restart', 'systemd-sysusers.service']);
+      assert.match(await guest.run(['id', 'etcd']), /^uid=973\(etcd\) gid=973\(etcd\)/);
+      const shown = await guest.run([
+        'systemctl',
+        'show',
+        '--property=ConditionResult',
+        'systemd-sysusers.service',
+      ]);
+      assert.match(shown, /ConditionResult=yes/);
+    });
+  });
+
   it('cannot be written below /usr, not even by root', async (t) => {
     await withSharedGuest(t, {image}, async (guest) => {
       const touch = await guest.ssh.run(['sudo', 'touch', '/usr/bin/mine']);
