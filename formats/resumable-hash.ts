@@ -25,7 +25,10 @@ export async function createResumableHash(state: string | null = null): Promise<
   if (state !== null) {
     const bytes = Buffer.from(state, 'base64');
     if (bytes.length !== hasher.save().length || bytes.toString('base64') !== state)
-      throw new ResumableHashError('bad-state', `a hash state of ${state.length} characters is not of SHA-256`);
+      throw new ResumableHashError(
+        'bad-state',
+        `a hash state of ${state.length} characters is not of SHA-256`,
+      );
     try {
       hasher.load(bytes);
     } catch (error) {

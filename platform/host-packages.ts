@@ -53,6 +53,7 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   {program: 'protoc', package: 'protobuf-compiler'},
   {program: 'xz', package: 'xz-utils'},
   {program: 'bzip2', package: 'bzip2'},
+  {program: 'bsdiff', package: 'bsdiff'},
 ];
 
 /** Directories that an ordinary user's PATH may lack. */

@@ -1,34 +1,25 @@
-/** Reads whole partitions back and compares them with the manifest; for payloads that go into files, or nowhere. */
-import {createHash} from 'node:crypto';
-import {readExactly} from '../../formats/byte-source.ts';
-import {type Manifest, PayloadError} from '../../formats/payload/types.ts';
-import {MIB} from '../../formats/units.ts';
-import {type Target, sourceOfTarget} from '../slots/target.ts';
+/** The last word: each partition is read back from the medium, and hashes to what the signed manifest says. */
+import {windowOf} from '../../formats/byte-source.ts';
+import {hashSource} from './old-blocks.ts';
+import type {PlannedPartition} from './plan.ts';
+import {SuspectError} from './suspect.ts';
 
-const CHUNK_BYTES = 4 * MIB;
-
-/** From the medium, not from memory. Throws PayloadError 'wrong-hash'. */
+/** Throws SuspectError 'wrong-hash', or an error of the target. */
 export async function checkPartitions(
-  {partitions}: Manifest,
-  targets: Readonly<Record<string, Target>>,
+  partitions: readonly PlannedPartition[],
   signal: AbortSignal,
 ): Promise<void> {
-  for (const {name, newInfo} of partitions) {
-    const target = targets[name];
-    if (target === undefined) throw new PayloadError('unsupported', `partition ${name} was written nowhere`);
+  for (const {
+    partition: {name, newInfo},
+    target,
+  } of partitions) {
     await target.settle();
-    const hash = createHash('sha256');
-    for (let at = 0; at < newInfo.bytes; at += CHUNK_BYTES) {
-      signal.throwIfAborted();
-      hash.update(
-        await readExactly(sourceOfTarget(target), at, Math.min(CHUNK_BYTES, newInfo.bytes - at), name),
-      );
-    }
-    const digest = hash.digest();
-    if (!digest.equals(newInfo.sha256))
-      throw new PayloadError(
-        'wrong-hash',
-        `partition ${name} reads back with SHA-256 ${digest.toString('hex')}, not ${Buffer.from(newInfo.sha256).toString('hex')}`,
-      );
+    const written = windowOf(target, 0, newInfo.bytes);
+    const found = await hashSource(written, `partition ${name}`, signal);
+    if (found.equals(newInfo.sha256)) continue;
+    throw new SuspectError(
+      'wrong-hash',
+      `partition ${name} has SHA-256 ${found.toString('hex')}, expected ${Buffer.from(newInfo.sha256).toString('hex')}`,
+    );
   }
 }

@@ -48,7 +48,8 @@ export class ExtentWriter {
   }
 
   async writeZeros(): Promise<void> {
-    while (this.#at < this.bytes) await this.#put(ZEROS.subarray(0, Math.min(WRITE_BYTES, this.bytes - this.#at)));
+    while (this.#at < this.bytes)
+      await this.#put(ZEROS.subarray(0, Math.min(WRITE_BYTES, this.bytes - this.#at)));
   }
 
   /** Zeros to the end of the last block. Throws PayloadError 'bad-data' when a whole block is missing. */

@@ -1,25 +1,116 @@
-/** The dm-verity tree of a partition, which payloads leave out because a host can compute what cannot be compressed. */
-import {type HashTree, BLOCK_BYTES, PayloadError} from '../../formats/payload/types.ts';
+/**
+ * The dm-verity tree that the host makes itself. Operations end in any order; the tree wants its data in one. So it
+ * follows behind: as far as blocks are written without a gap, it reads them back, which the page cache answers, and
+ * hashes them while others are still being unpacked. After an interruption it simply starts at the front again.
+ *
+ * Rejected: hashing what passes by on its way to the disk, which is cheaper by a copy but needs two ways, one for
+ * payloads in order and one for all others, and hashes memory rather than what was written.
+ */
+import {readExactly} from '../../formats/byte-source.ts';
+import {BLOCK_BYTES, type HashTree, type PartitionUpdate} from '../../formats/payload/types.ts';
 import {VerityTree} from '../../formats/verity.ts';
-import {type Target, sourceOfTarget} from '../slots/target.ts';
-import {bytesOf, extentWriter, readExtents} from './extents.ts';
+import type {Target} from '../slots/target.ts';
 
-/** Reads the data back, which the operations wrote in any order, and writes its tree. Throws PayloadError. */
-export async function writeHashTree(
-  target: Target,
-  {data, tree, salt}: HashTree,
-  signal: AbortSignal,
-): Promise<void> {
-  const verity = new VerityTree({salt});
-  for await (const chunk of readExtents(sourceOfTarget(target), [data], 'data of the hash tree')) {
-    signal.throwIfAborted();
-    verity.update(chunk);
+const READ_BYTES = 1 << 20;
+
+export interface HashTreeOptions {
+  target: Target;
+  signal: AbortSignal;
+  /** Operations before this one were done by an earlier run. */
+  doneOperations: number;
+  /** Hears of the first error; finish() throws the same. */
+  onFailure: (error: unknown) => void;
+}
+
+interface Run {
+  startBlock: number;
+  endBlock: number;
+  operation: number;
+}
+
+export class HashTreeWriter {
+  readonly #tree: HashTree;
+  readonly #verity: VerityTree;
+  readonly #name: string;
+  readonly #options: HashTreeOptions;
+  /** Where operations write, in the order of the disk. */
+  readonly #runs: readonly Run[];
+  readonly #done: boolean[];
+  #nextRun = 0;
+  /** The next block to hash. */
+  #block: number;
+  #walk: Promise<void> | null = null;
+  #failure: {error: unknown} | null = null;
+
+  constructor({name, operations}: PartitionUpdate, tree: HashTree, options: HashTreeOptions) {
+    this.#name = name;
+    this.#tree = tree;
+    this.#verity = new VerityTree({salt: tree.salt});
+    this.#options = options;
+    this.#done = operations.map((_, index) => index < options.doneOperations);
+    this.#runs = operations
+      .flatMap(({dstExtents}, operation) =>
+        dstExtents.map(({startBlock, blocks}) => ({startBlock, endBlock: startBlock + blocks, operation})),
+      )
+      .sort((a, b) => a.startBlock - b.startBlock);
+    this.#block = tree.data.startBlock;
   }
-  const made = verity.finish().tree;
-  if (made.length !== bytesOf([tree]))
-    throw new PayloadError(
-      'bad-manifest',
-      `the hash tree of ${data.blocks} blocks has ${made.length / BLOCK_BYTES} blocks, the manifest says ${tree.blocks}`,
+
+  /** An operation's blocks are written. */
+  completed(operation: number): void {
+    this.#done[operation] = true;
+    this.#follow();
+  }
+
+  /** Once all operations are completed: writes the tree. */
+  async finish(): Promise<void> {
+    this.#follow();
+    await this.#walk;
+    if (this.#failure !== null) throw this.#failure.error;
+    if (this.#block !== this.#end) throw new Error(`${this.#name}: block ${this.#block} was never written`);
+    const {tree} = this.#verity.finish();
+    await this.#options.target.writeAt(this.#tree.tree.startBlock * BLOCK_BYTES, tree);
+  }
+
+  /** Waits for what is being read. */
+  async stop(): Promise<void> {
+    await this.#walk;
+  }
+
+  get #end(): number {
+    return this.#tree.data.startBlock + this.#tree.data.blocks;
+  }
+
+  #follow(): void {
+    if (this.#walk !== null || this.#failure !== null) return;
+    this.#walk = this.#hashWritten().then(
+      () => {
+        this.#walk = null;
+      },
+      (error: unknown) => {
+        this.#walk = null;
+        this.#failure = {error};
+        this.#options.onFailure(error);
+      },
     );
-  await extentWriter(target, [tree]).write(made);
+  }
+
+  async #hashWritten(): Promise<void> {
+    for (let end = this.#writtenEnd(); this.#block < end; end = this.#writtenEnd()) {
+      this.#options.signal.throwIfAborted();
+      const bytes = Math.min(READ_BYTES, (end - this.#block) * BLOCK_BYTES);
+      const piece = await readExactly(this.#options.target, this.#block * BLOCK_BYTES, bytes, this.#name);
+      this.#verity.update(piece);
+      this.#block += bytes / BLOCK_BYTES;
+    }
+  }
+
+  /** The block up to which everything from the front is written. */
+  #writtenEnd(): number {
+    for (let run = this.#runs[this.#nextRun]; run !== undefined; run = this.#runs[this.#nextRun]) {
+      if (this.#done[run.operation] !== true) return Math.min(run.startBlock, this.#end);
+      this.#nextRun += 1;
+    }
+    return this.#end;
+  }
 }

@@ -1,95 +1,74 @@
-/** One operation: from a blob and the old partition to blocks of the new one. */
-import {createHash} from 'node:crypto';
+/** One operation of a payload: its blob, which was checked, and old blocks become new blocks. */
 import type {ByteSource} from '../../formats/byte-source.ts';
 import {type Operation, PayloadError} from '../../formats/payload/types.ts';
+import {type Compression, type Decompress, DecompressError} from '../../platform/decompress.ts';
 import type {Target} from '../slots/target.ts';
-import type {Compression, Decompress} from './decompress.ts';
-import {bytesOf, extentWriter, readExtents} from './extents.ts';
+import {ExtentWriter} from './extents.ts';
+import {openOldBlocks} from './old-blocks.ts';
+import {applyPatch} from './patch.ts';
 
-export interface OperationContext {
-  target: Pick<Target, 'writeAt'>;
-  /** The old partition; null for a full payload. */
+export interface OperationOptions {
+  /** Of the payload; empty when the operation has none. */
+  blob: Uint8Array;
+  target: Target;
+  /** The old partition; null when the payload is full. */
   source: ByteSource | null;
   decompress: Decompress;
-  signal: AbortSignal;
-  /** For messages: `usr, operation 17`. */
+  /** Names the operation in messages. */
   what: string;
+  signal: AbortSignal;
 }
 
-const COMPRESSION: Readonly<Partial<Record<Operation['type'], Compression>>> = {
-  REPLACE_XZ: 'xz',
-  REPLACE_BZ: 'bzip2',
-};
+const COPY_BYTES = 1 << 20;
 
-/** `blob` has the hash of the manifest. Throws PayloadError, ExecError, errors of target and source. */
-export async function runOperation(
-  operation: Operation,
-  blob: Uint8Array | null,
-  context: OperationContext,
-): Promise<void> {
-  const {signal, what} = context;
-  signal.throwIfAborted();
-  const writer = extentWriter(context.target, operation.dstExtents);
+/** Throws PayloadError, errors of the target and of the machine, and the signal's reason. */
+export async function applyOperation(operation: Operation, options: OperationOptions): Promise<void> {
+  const writer = new ExtentWriter(options.target, operation.dstExtents, options.signal);
+  try {
+    await fill(operation, writer, options);
+    await writer.finish();
+  } catch (error) {
+    options.signal.throwIfAborted();
+    if (error instanceof DecompressError)
+      throw new PayloadError('bad-data', `${options.what}: ${error.message}`, {cause: error});
+    if (error instanceof PayloadError && !error.message.startsWith(options.what))
+      throw new PayloadError(error.code, `${options.what}: ${error.message}`, {cause: error});
+    throw error;
+  }
+}
+
+async function fill(operation: Operation, writer: ExtentWriter, options: OperationOptions): Promise<void> {
+  const {blob, decompress, signal} = options;
+  const maxBytes = writer.bytes;
+  const write = (bytes: Uint8Array): Promise<void> => writer.write(bytes);
+  const unpack = async (compression: Compression): Promise<void> => {
+    for await (const piece of decompress(compression, blob, {maxBytes, signal})) await write(piece);
+  };
   switch (operation.type) {
     case 'REPLACE':
+      return write(blob);
+    case 'REPLACE_BZ':
+      return unpack('bzip2');
     case 'REPLACE_XZ':
-    case 'REPLACE_BZ': {
-      await writer.write(await unpack(operation, required(blob, what), context));
-      return writer.fill();
-    }
+      return unpack('xz');
     case 'ZERO':
+    // What a discarded block holds is the disk's choice; it is to be zero here, or no hash would match.
     case 'DISCARD':
-      return writer.fill();
-    case 'SOURCE_COPY': {
-      const source = await checkedSource(operation, context);
-      for await (const chunk of readExtents(source, operation.srcExtents, what)) {
-        signal.throwIfAborted();
-        await writer.write(chunk);
-      }
-      return;
-    }
+      return writer.writeZeros();
+    case 'SOURCE_COPY':
+      return copy(await openOld(operation, options), write);
     case 'SOURCE_BSDIFF':
     case 'BROTLI_BSDIFF':
-      throw new PayloadError('unsupported', `${what}: ${operation.type}`);
+      return applyPatch(blob, await openOld(operation, options), {decompress, maxBytes, signal}, write);
   }
 }
 
-async function unpack(
-  operation: Operation,
-  blob: Uint8Array,
-  {decompress, signal, what}: OperationContext,
-): Promise<Uint8Array> {
-  const room = bytesOf(operation.dstExtents);
-  const compression = COMPRESSION[operation.type];
-  const data = compression === undefined ? blob : await decompress(compression, blob, room, signal);
-  if (data.length > room)
-    throw new PayloadError('bad-data', `${what}: ${data.length} bytes of data for ${room} bytes of blocks`);
-  return data;
+function openOld(operation: Operation, {source, what, signal}: OperationOptions): Promise<ByteSource> {
+  if (source === null) throw new PayloadError('unsupported', `${what}: there is no old partition to read`);
+  return openOldBlocks(source, operation, {what, signal});
 }
 
-/** The old partition, once what the operation reads of it has the hash of the manifest. */
-async function checkedSource(
-  {srcExtents, srcSha256}: Operation,
-  {source, signal, what}: OperationContext,
-): Promise<ByteSource> {
-  if (source === null)
-    throw new PayloadError('bad-operation', `${what} reads the old partition, and there is none`, {
-      hint: 'a delta needs the release that it was made from',
-    });
-  if (srcSha256 === null) return source;
-  const hash = createHash('sha256');
-  for await (const chunk of readExtents(source, srcExtents, what)) {
-    signal.throwIfAborted();
-    hash.update(chunk);
-  }
-  if (hash.digest().equals(srcSha256)) return source;
-  throw new PayloadError(
-    'wrong-hash',
-    `${what}: the old partition is not the one that the payload builds on`,
-  );
-}
-
-function required(blob: Uint8Array | null, what: string): Uint8Array {
-  if (blob === null) throw new PayloadError('bad-operation', `${what} has no data`);
-  return blob;
+async function copy(source: ByteSource, write: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+  for (let at = 0; at < source.bytes; at += COPY_BYTES)
+    await write(await source.readAt(at, Math.min(COPY_BYTES, source.bytes - at)));
 }
