@@ -9,12 +9,13 @@ import {join} from 'node:path';
 import {CodedError} from '../formats/errors.ts';
 import {exec} from '../platform/exec.ts';
 import {pathExists, sha256File, writeFileAtomic} from '../platform/files.ts';
+import {HttpError} from '../platform/http-error.ts';
 import type {HttpClient} from '../platform/http.ts';
 import type {Log} from '../platform/log.ts';
 import type {LockedPackage} from './lock.ts';
 import type {Mirror} from './mirror.ts';
 
-export class PackageError extends CodedError<'package-gone'> {}
+export class PackageError extends CodedError<'package-gone' | 'package-not-kept'> {}
 
 const PARALLEL_DOWNLOADS = 8;
 const PARALLEL_READERS = 4;
@@ -32,7 +33,10 @@ export function packagePath(cache: {directory: string}, entry: LockedPackage): s
   return join(cache.directory, `${entry.sha256}.deb`);
 }
 
-/** Fetches what is missing or damaged. Throws PackageError naming a package that the mirror no longer has. */
+/**
+ * Fetches what is missing or damaged. Throws PackageError naming what the mirror no longer has or the disk
+ * does not take.
+ */
 export async function fetchPackages(cache: PackageCache, packages: readonly LockedPackage[]): Promise<void> {
   await mkdir(cache.directory, {recursive: true});
   const missing: LockedPackage[] = [];
@@ -55,6 +59,12 @@ export async function fetchPackages(cache: PackageCache, packages: readonly Lock
         });
       } catch (error) {
         cache.signal.throwIfAborted();
+        if (!(error instanceof HttpError))
+          throw new PackageError(
+            'package-not-kept',
+            `cannot keep ${entry.name} ${entry.version} in ${cache.directory}: ${(error as Error).message}`,
+            {cause: error},
+          );
         throw new PackageError(
           'package-gone',
           `cannot fetch ${entry.name} ${entry.version}: ${(error as Error).message}`,

@@ -9,7 +9,7 @@ export function reportError(error: unknown, write: (text: string) => void): numb
       return 130;
     }
     write(`caisson: ${chain(error).join('\n  because ')}\n`);
-    const hint = hintOf(error);
+    const hint = hintOf(error) ?? (isOutOfSpace(error) ? SPACE_HINT : undefined);
     if (hint !== undefined) write(`hint: ${hint}\n`);
     return error.code === 'usage' ? 2 : 1;
   }
@@ -38,13 +38,27 @@ function hintOf(error: CodedError<string>): string | undefined {
   return undefined;
 }
 
+const SPACE_HINT = 'make room, for example with caisson clean';
+
+/** Whether a write of ours found the disk full, or a program that we ran says so. */
+function isOutOfSpace(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause)
+    if (
+      (current as {code?: unknown}).code === 'ENOSPC' ||
+      /\bNo space left on device\b/.test(current.message)
+    )
+      return true;
+  return false;
+}
+
 /** Errors of the operating system are the user's to mend; a stack would only hide them. */
 function describeSystemError(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  const {code, path} = error as {code?: unknown; path?: unknown};
-  const where = typeof path === 'string' ? ` (${path})` : '';
-  if (code === 'ENOSPC')
-    return `no space left on the disk${where}\nhint: caisson clean frees what builds keep`;
+  const {code, path, dest} = error as {code?: unknown; path?: unknown; dest?: unknown};
+  // Of a copy, `path` is what was read; the disk that is full is the other one.
+  const place = code === 'ENOSPC' ? (dest ?? path) : path;
+  const where = typeof place === 'string' ? ` (${place})` : '';
+  if (code === 'ENOSPC') return `no space left on the disk${where}\nhint: ${SPACE_HINT}`;
   if (code === 'EACCES' || code === 'EPERM') return `not permitted${where}: ${error.message}`;
   if (code === 'ENOENT') return `does not exist${where}`;
   return undefined;

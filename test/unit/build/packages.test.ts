@@ -104,6 +104,19 @@ describe('fetchPackages', () => {
     });
   });
 
+  it('does not blame the mirror for a disk that is full', async () => {
+    const full: Download = () =>
+      Promise.reject(Object.assign(new Error('ENOSPC: no space left on device, write'), {code: 'ENOSPC'}));
+    const cache = cacheWith(full);
+    await assert.rejects(fetchPackages(cache, [packageOf('bash')]), (error) => {
+      assert.ok(error instanceof PackageError, String(error));
+      assert.equal(error.code, 'package-not-kept');
+      assert.ok(error.message.startsWith(`cannot keep bash 5.2-1 in ${cache.directory}: ENOSPC`));
+      assert.equal(error.hint, undefined);
+      return true;
+    });
+  });
+
   it('begins nothing new after an error, and waits for what has begun', async () => {
     let running = 0;
     const download: Download = async (url) => {

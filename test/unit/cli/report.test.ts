@@ -53,11 +53,23 @@ describe('reportError', () => {
     assert.deepEqual(report(systemError('ENOENT', '/x')), [1, 'caisson: does not exist (/x)\n']);
     assert.match(
       report(systemError('ENOSPC'))[1],
-      /^caisson: no space left on the disk\nhint: caisson clean/,
+      /^caisson: no space left on the disk\nhint: .*caisson clean/,
     );
     assert.match(report(systemError('EACCES', '/x'))[1], /^caisson: not permitted \(\/x\): EACCES/);
     for (const code of ['ENOENT', 'ENOSPC', 'EPERM'])
       assert.doesNotMatch(report(systemError(code))[1], /at .*\.ts/);
+  });
+
+  it('names the disk that is full, and what to do also when a program found out', () => {
+    const copy = Object.assign(systemError('ENOSPC', '/from'), {dest: '/to/x'});
+    assert.match(report(copy)[1], /^caisson: no space left on the disk \(\/to\/x\)\n/);
+    class ToolError extends CodedError<'failed'> {}
+    for (const error of [
+      new ToolError('failed', 'mkfs: write failed: No space left on device'),
+      new ToolError('failed', 'cannot keep it', {cause: systemError('ENOSPC')}),
+    ])
+      assert.match(report(error)[1], /\nhint: make room, .*caisson clean\n$/);
+    assert.doesNotMatch(report(new ToolError('failed', 'no idea'))[1], /hint/);
   });
 
   it('shows the stack of a fault of our own, and survives what is no error', () => {
