@@ -65,6 +65,24 @@ describe('booting again', () => {
   });
 });
 
+describe('a host that hangs', () => {
+  it('is reset by the hardware watchdog, which systemd feeds', async (t) => {
+    // Frozen instead of restarted: what a crash of systemd would look like if it did not notice.
+    const options = {image: releaseImage(), watchdog: true, kernelArguments: ['systemd.crash_action=freeze']};
+    await withMachine(t, options, async (guest) => {
+      await guest.bootFinished(BOOT);
+      const bitten = guest.machine.qmp.waitForEvent('WATCHDOG', BOOT);
+      await guest.afterReboot(async () => {
+        const hungAt = performance.now();
+        await guest.runAsRoot(['kill', '-SEGV', '1']);
+        await bitten;
+        t.diagnostic(`seconds until the reset: ${((performance.now() - hungAt) / 1000).toFixed(0)}`);
+      }, BOOT);
+      assert.match(await guest.runAsRoot(['journalctl', '--list-boots', '--no-pager']), /^ *-1 /m);
+    });
+  });
+});
+
 describe('damage to /usr', () => {
   it('is caught by verity: the machine restarts and does not limp', async (t) => {
     await withTestFolder(t, async (folder, consoleLog) => {
