@@ -19,12 +19,14 @@ export interface SlotDiskOptions {
   /** The slot with the lower partition number; A if left out. */
   firstSlot?: SlotLetter;
   espBytes?: number;
+  slotBytes?: number;
   /** Attribute bits that no slot operation may touch. */
   otherAttributes?: bigint;
 }
 
 export function slotTable(options: SlotDiskOptions): GptTable {
   const {sectorSize, diskBytes, slots, firstSlot = 'A', espBytes = MIB, otherAttributes = 0n} = options;
+  const {slotBytes = MIB} = options;
   const sectorsOf = (bytes: number) => BigInt(bytes / sectorSize);
   let table = newGptTable({
     sectorSize,
@@ -43,7 +45,7 @@ export function slotTable(options: SlotDiskOptions): GptTable {
     const [priority, tries, successful] = slots[letter] ?? [0, 0, false];
     if (slots[letter] === undefined) continue;
     const attributes = writeSlotBits(otherAttributes, {priority, tries, successful});
-    add(`USR-${letter}`, PARTITION_TYPES.usrX86_64, next + sectorsOf(MIB) - 1n, attributes);
+    add(`USR-${letter}`, PARTITION_TYPES.usrX86_64, next + sectorsOf(slotBytes) - 1n, attributes);
   }
   const end = table.lastUsableLba + 1n;
   add('ROOT', PARTITION_TYPES.rootX86_64, end - (end % sectorsOf(MIB)) - 1n);

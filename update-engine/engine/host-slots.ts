@@ -19,6 +19,8 @@ export interface HostSlots {
   readonly absence: string | null;
   /** A moment old at most: anyone may ask for the status, as often as they like. Null without a disk or a table. */
   look(): Promise<SlotsNow | null>;
+  /** What was looked at may have changed. */
+  forget(): void;
   /** From the disk, in any case. Throws what readSlotsNow throws. */
   read(): Promise<SlotsNow | null>;
   releases(): Promise<SlotRelease[]>;
@@ -70,6 +72,9 @@ export function openHostSlots(
     place,
     absence,
     look,
+    forget() {
+      last = null;
+    },
     read,
     async releases() {
       const slots = (await read())?.slots ?? [];

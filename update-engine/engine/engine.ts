@@ -1,0 +1,124 @@
+/** The engine: machine, jobs, timers and orders put together around one state. */
+import {join} from 'node:path';
+import type {Orders, StatusSource} from '../api/server.ts';
+import type {Status} from '../api/status.ts';
+import {formatMetrics} from '../api/metrics.ts';
+import {type State, statusOf} from '../machine/states.ts';
+import {STATE_FILES} from '../paths.ts';
+import {judgeBoot} from '../trial.ts';
+import {createBoard} from './board.ts';
+import {performEffect} from './effects.ts';
+import {failureOf, stageOf} from './failure.ts';
+import {removeLeftovers} from './install.ts';
+import {runJob} from './jobs.ts';
+import {createLoop} from './loop.ts';
+import {createOrders} from './orders.ts';
+import type {EngineParts} from './parts.ts';
+import {createPlanner} from './planner.ts';
+import {openProgress} from './progress-store.ts';
+import {rebootStrategy} from './reboot.ts';
+import {composeStatus} from './status.ts';
+
+export interface Engine extends StatusSource {
+  readonly orders: Orders;
+  /** Looks at where the last boot left things, and begins. */
+  begin(): Promise<void>;
+  metrics(): Promise<string>;
+  /** Ends what can be taken up again, and waits for what cannot. */
+  stop(): Promise<void>;
+}
+
+export function createEngine(parts: EngineParts): Engine {
+  const {clock, conf, state, slots, history, journal} = parts;
+  const startedAt = clock.now();
+  const board = createBoard({kind: 'starting'}, startedAt);
+  const progress = openProgress(state, slots.place?.idle ?? null);
+  const stagedUki = join(state.folder, STATE_FILES.stagedUki);
+  const planner = createPlanner(parts, board, (event) => loop.dispatch(event));
+  const touch = (): void => board.touch();
+  const effectTools = {
+    ...parts,
+    planner,
+    touch,
+    removeLeftovers: () => removeLeftovers(stagedUki, progress),
+  };
+  const jobTools = {...parts, board, planner, progress, stagedUki};
+  const loop = createLoop({
+    journal,
+    settings: () => ({hasServer: conf.current().settings.server.kind === 'url'}),
+    perform: (effect) => performEffect(effect, effectTools),
+    runJob: (job, tell, signal) => runJob(job, jobTools, tell, signal),
+    explain: (error, at) => ({kind: 'failed', failure: failureOf(error, stageOf(at), versionOf(at))}),
+    onState(next) {
+      slots.forget();
+      board.setState(next, clock.now());
+      parts.showStatus(describe(next));
+    },
+  });
+
+  async function status(): Promise<Status> {
+    const [now, pending, denied, health] = await Promise.all([
+      slots.look(),
+      state.pending(),
+      state.denied(),
+      state.health(),
+    ]);
+    return composeStatus({
+      engine: {pid: parts.pid, startedAt},
+      identity: parts.identity,
+      board,
+      history: history.read(),
+      slots: now,
+      place: slots.place,
+      absence: slots.absence,
+      pending,
+      denied,
+      health,
+      conf: conf.current(),
+      strategy: rebootStrategy(conf.current().settings.strategy),
+      now: clock.now(),
+    });
+  }
+
+  return {
+    status,
+    changed: (revision, signal) => board.changed(revision, signal),
+    metrics: async () => formatMetrics(await status()),
+    orders: createOrders(parts, loop, touch),
+    async begin() {
+      const now = await slots.look();
+      const situation = judgeBoot({
+        pending: await state.pending(),
+        health: await state.health(),
+        slots: now?.slots ?? [],
+        running: slots.place?.active ?? null,
+        otherVersion: otherVersion(now?.slots ?? [], slots.place?.active ?? null),
+      });
+      loop.dispatch({kind: 'booted', situation});
+      await loop.settled();
+    },
+    async stop() {
+      planner.stop();
+      await loop.stop();
+      await parts.reporter.stop();
+    },
+  };
+}
+
+function otherVersion(
+  slots: readonly {letter: string; uki: {kind: string; version?: string}}[],
+  running: string | null,
+): string | null {
+  return slots.find(({letter}) => letter !== running)?.uki.version ?? null;
+}
+
+function versionOf(state: State): string | null {
+  return 'offer' in state ? state.offer.version : null;
+}
+
+function describe(state: State): string {
+  if (state.kind === 'need-reboot') return `${statusOf(state)}: ${state.target.version}`;
+  if (state.kind === 'on-trial') return `${statusOf(state)}: on trial`;
+  const version = versionOf(state);
+  return version === null ? statusOf(state) : `${statusOf(state)} ${version}`;
+}

@@ -1,0 +1,213 @@
+/** The three jobs of the machine, with all they need of the world. Each gives the event that ends it, or throws. */
+import {EVENT_RESULTS, EVENT_TYPES} from '../../formats/omaha/codes.ts';
+import {createRateLimit} from '../../platform/rate-limit.ts';
+import {type Candidate, type HostFacts, decide} from '../decide.ts';
+import type {Event, Failure, Job, Offer, Wish} from '../machine/states.ts';
+import {failureKindOf} from '../omaha/error-codes.ts';
+import {
+  type PayloadState,
+  afterDownload,
+  afterFailure,
+  payloadStateFor,
+  payloadStateSchema,
+} from '../omaha/payload-policy.ts';
+import {openPayload} from '../omaha/payload-source.ts';
+import {STATE_FILES} from '../paths.ts';
+import {SlotError} from '../slots/errors.ts';
+import type {Board} from './board.ts';
+import {type CheckContext, checkFile, checkServer, policyOf} from './check.ts';
+import {CheckError, RefusedError} from './failure.ts';
+import {httpOptions, omahaHost} from './host-facts.ts';
+import {install} from './install.ts';
+import {readPayloadFile} from './payload-file.ts';
+import type {EngineParts} from './parts.ts';
+import type {Planner} from './planner.ts';
+import type {ProgressStore} from './progress-store.ts';
+import {readTrustedKeys} from './trust.ts';
+
+export interface JobTools extends EngineParts {
+  board: Board;
+  planner: Planner;
+  progress: ProgressStore;
+  stagedUki: string;
+}
+
+/** How long a failure may be told to the server before the engine goes on; the queue keeps what was not told. */
+const REPORT_MS = 10_000;
+
+export async function runJob(
+  job: Job,
+  tools: JobTools,
+  tell: (event: Event) => void,
+  signal: AbortSignal,
+): Promise<Event> {
+  switch (job.kind) {
+    case 'check':
+      return check(job.wish, tools, signal);
+    case 'install':
+      return installOffer(job.offer, tools, tell, signal);
+    case 'report-failure':
+      return reportFailure(job.failure, tools);
+  }
+}
+
+async function check(wish: Wish, tools: JobTools, signal: AbortSignal): Promise<Event> {
+  const {conf, identity, history, planner, clock} = tools;
+  const {settings} = conf.current();
+  const context: CheckContext = {
+    conf: conf.current(),
+    host: omahaHost(identity, settings, history.read()),
+    facts: await readFacts(tools),
+    wasUpdated: history.read().lastUpdate !== null,
+    payload: await tools.state.read(STATE_FILES.payload, payloadStateSchema),
+    now: clock.now(),
+    signal,
+  };
+  if (wish.payloadPath !== null) {
+    const {outcome} = await checkFile(wish.payloadPath, wish, context);
+    return {kind: 'checked', outcome};
+  }
+  if (settings.server.kind === 'disabled')
+    return {kind: 'checked', outcome: {kind: 'nothing', detail: settings.server.reason}};
+  const http = tools.createHttp(await httpOptions(settings));
+  try {
+    const {outcome, pollSeconds} = await checkServer(http, settings.server.url, wish, context);
+    planner.noteCheck({status: null, pollSeconds});
+    return {kind: 'checked', outcome};
+  } catch (error) {
+    if (error instanceof CheckError) planner.noteCheck({status: error.status, pollSeconds: null});
+    throw error;
+  } finally {
+    await http.close();
+  }
+}
+
+async function installOffer(
+  offer: Offer,
+  tools: JobTools,
+  tell: (event: Event) => void,
+  signal: AbortSignal,
+): Promise<Event> {
+  const {slots, paths, identity, state, clock, board, conf} = tools;
+  const {place} = slots;
+  if (place === null) throw new SlotError('no-slot', slots.absence ?? 'this host does not run from a slot');
+  const facts = await readFacts(tools);
+  const policy = policyOf(conf.current(), offer.wish);
+  const keys = await readTrustedKeys(paths.keys);
+  await withSource(offer, tools, async (open) => {
+    const checked = await install({
+      place,
+      keys,
+      open,
+      expected:
+        offer.source.kind === 'server'
+          ? {bytes: offer.source.offer.bytes, sha256: Buffer.from(offer.source.offer.sha256, 'hex')}
+          : null,
+      accept: (candidate) => requireWanted(candidate, offer, facts, policy),
+      stagedUki: tools.stagedUki,
+      progress: tools.progress,
+      randomGuid: tools.randomGuid,
+      now: clock.now(),
+      clock: () => clock.now(),
+      signal,
+      onStage: (kind) => tell({kind}),
+      onProgress: (done) => board.setProgress(done, clock.now()),
+      beforeCommit: ({version, buildId, partitionGuid}) =>
+        state.setPending({
+          version,
+          buildId,
+          slot: place.idle,
+          partitionGuid,
+          previousVersion: identity.version,
+          previousBuildId: identity.buildId,
+          previousSlot: place.active,
+          installedAt: clock.now(),
+        }),
+    });
+    return checked;
+  });
+  return {kind: 'committed', target: {version: offer.version, slot: place.idle, kind: 'update'}};
+}
+
+/** The signed manifest has the last word, also about being what the server said it is. */
+function requireWanted(
+  candidate: Candidate,
+  offer: Offer,
+  facts: HostFacts,
+  policy: ReturnType<typeof policyOf>,
+): void {
+  if (candidate.version !== offer.version) {
+    throw new RefusedError(
+      'refused',
+      `the payload is of ${candidate.version}, and ${offer.version} was announced`,
+    );
+  }
+  const decision = decide(candidate, facts, policy);
+  if (decision.kind === 'refuse') throw new RefusedError('refused', decision.reason);
+}
+
+type Open = (offset: number, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+
+/** Opens what the offer names, and keeps count of what its addresses were worth. */
+async function withSource<T>(offer: Offer, tools: JobTools, use: (open: Open) => Promise<T>): Promise<T> {
+  const {source} = offer;
+  if (source.kind === 'file') return use((offset, signal) => readPayloadFile(source.path, offset, signal));
+  const {clock, random, journal, state, conf} = tools;
+  const {settings} = conf.current();
+  let known = payloadStateFor(source.offer, await state.read(STATE_FILES.payload, payloadStateSchema));
+  const save = (next: PayloadState): Promise<void> => state.write(STATE_FILES.payload, (known = next));
+  const http = tools.createHttp(await httpOptions(settings));
+  const payload = openPayload({
+    http,
+    offer: source.offer,
+    credentials: settings.credentials,
+    limit:
+      settings.downloadBytesPerSecond === null
+        ? null
+        : createRateLimit({
+            bytesPerSecond: settings.downloadBytesPerSecond,
+            now: () => clock.now(),
+            sleep: (ms, signal) => clock.sleep(ms, signal),
+          }),
+    state: known,
+    // Within a download it is enough to remember; what an attempt came to is written down.
+    onState: (next) => (known = next),
+    onRetry: (text) => journal.warn(text),
+    now: () => clock.now(),
+    random,
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+  });
+  try {
+    const result = await use((offset, signal) => payload.open(offset, signal));
+    await save(afterDownload(known, clock.now(), random()));
+    return result;
+  } catch (error) {
+    // The source has counted failures of the transfer itself; bytes that are wrong it cannot know about.
+    const kind = failureKindOf(error);
+    const isCounted = error instanceof Error && error.name === 'HttpError';
+    await save(isCounted ? known : afterFailure(known, source.offer, kind, clock.now(), random())).catch(
+      () => undefined,
+    );
+    throw error;
+  } finally {
+    await http.close();
+  }
+}
+
+async function reportFailure(failure: Failure, {reporter}: JobTools): Promise<Event> {
+  const {stage, kind, code} = failure;
+  // A server that cannot be reached need not be told so; and what an operator stopped is no failure.
+  const isWorthIt = kind !== 'cancelled' && !(stage === 'check' && kind !== 'content');
+  if (isWorthIt) {
+    const result = kind === 'policy' ? EVENT_RESULTS.DEFERRED : EVENT_RESULTS.ERROR;
+    await reporter.add({type: EVENT_TYPES.UPDATE_COMPLETE, result, errorCode: code, previousVersion: null});
+    await reporter.drain(REPORT_MS);
+  }
+  return {kind: 'reported'};
+}
+
+export async function readFacts({identity, slots, state}: EngineParts): Promise<HostFacts> {
+  const {product, architecture, version, sourceDate} = identity;
+  const [releases, denied] = [await slots.releases(), await state.denied()];
+  return {product, architecture, version, sourceDate, slots: releases, denied};
+}
