@@ -49,7 +49,8 @@ export function composeStatus(facts: StatusFacts): Status {
     progress: board.progress(facts.now),
     waiting: whyWaiting(facts),
     lastCheck: history.lastCheck,
-    nextCheckAt: board.nextCheckAt,
+    // Without a server the timer only looks whether there is one by now.
+    nextCheckAt: settings.server.kind === 'url' ? board.nextCheckAt : null,
     lastUpdate: history.lastUpdate,
     lastError: history.lastError,
     pending: facts.pending,
