@@ -18,7 +18,7 @@ export async function writeNewFile<T>(
 ): Promise<T> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}`);
   try {
-    const file = await open(temporary, 'wx');
+    const file = await open(temporary, 'wx+');
     let result: T;
     try {
       result = await write(file);
