@@ -29,6 +29,8 @@ enum { NODE_HEADER = 4, NODE_END = 0x7f, NODE_END_ENTIRE = 0xff, NODE_MEDIA = 4,
 /* Offsets in a hard drive node, UEFI 2.10 section 10.3.5.1. */
 enum { HARD_DRIVE_START = 8, HARD_DRIVE_FORMAT = 40, HARD_DRIVE_LENGTH = 42, FORMAT_GPT = 2 };
 
+/* The last field, an address for the vendor, stays empty: a site's address would make a selector of every site, and
+   what revokes a selector is its name and number. */
 static const char SBAT[] __attribute__((used, section(".sbat"))) =
     "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n"
     "caisson.selector,1,Caisson,caisson-selector,1,-\n";
