@@ -4,6 +4,7 @@ import {CodedError} from '../formats/errors.ts';
 import {buildCommand} from './build.ts';
 import {channelsCommand, promoteCommand} from './channels.ts';
 import {cleanCommand} from './clean.ts';
+import {demoCommand} from './demo.ts';
 import {inspectCommand} from './inspect.ts';
 import {keysCommand} from './keys.ts';
 import {payloadCommand} from './payload.ts';
@@ -26,6 +27,7 @@ const parser = yargs(process.argv.slice(2))
   .command(buildCommand(interrupted.signal))
   .command(channelsCommand(interrupted.signal))
   .command(cleanCommand(interrupted.signal))
+  .command(demoCommand(interrupted.signal))
   .command(inspectCommand(interrupted.signal))
   .command(keysCommand)
   .command(payloadCommand(interrupted.signal))

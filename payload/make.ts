@@ -14,6 +14,7 @@ import {readerOf} from '../platform/files.ts';
 import type {Log} from '../platform/log.ts';
 import {withScratchFile} from '../platform/new-file.ts';
 import {type WrittenPayload, encodeMetadata, writePayload} from './assemble.ts';
+import type {Effort} from './compress.ts';
 import {MakePayloadError} from './errors.ts';
 import {encodePartition} from './partition.ts';
 import {type ExpectedTree, readHashTree, scanPartition} from './scan.ts';
@@ -32,6 +33,8 @@ export interface MakeOptions {
   signing: Signing;
   /** How many chunks are compressed at once. */
   jobs: number;
+  /** Default `small`. */
+  effort?: Effort;
   signal: AbortSignal;
   log: Log;
 }
@@ -95,7 +98,7 @@ async function encodeOne(
   {name, file, source, expected}: Partition,
   blobs: FileHandle,
   blobsOffset: number,
-  {release, signal, log, jobs}: MakeOptions,
+  {release, signal, log, jobs, effort = 'small'}: MakeOptions,
 ): Promise<{partition: PartitionUpdate; blobsEnd: number}> {
   const scan = await log.step(`Reading ${file}`, (progress) => {
     let done = 0;
@@ -113,7 +116,7 @@ async function encodeOne(
   const {operations, blobsEnd} = await log.step(`Compressing ${file}`, (progress) => {
     let done = 0;
     const onBytes = (count: number): void => progress.update((done += count), source.bytes);
-    return encodePartition(source, {scan, hashTree, blobsOffset, blobs, jobs, signal, onBytes});
+    return encodePartition(source, {scan, hashTree, blobsOffset, blobs, jobs, effort, signal, onBytes});
   });
   const {id, architecture, version} = release;
   return {

@@ -5,7 +5,7 @@ import {countBlocks} from '../formats/payload/coverage.ts';
 import {BLOCK_BYTES, type HashTree, type Operation} from '../formats/payload/types.ts';
 import {writeAll} from '../platform/new-file.ts';
 import {CHUNK_BYTES, type Chunk, planChunks} from './chunks.ts';
-import {type Compressed, compressChunk} from './compress.ts';
+import {type Compressed, type Effort, compressChunk} from './compress.ts';
 import {mapInOrder} from './ordered.ts';
 import type {Scan} from './scan.ts';
 import type {PartitionSource} from './source.ts';
@@ -17,6 +17,7 @@ export interface EncodeOptions {
   blobsOffset: number;
   blobs: FileHandle;
   jobs: number;
+  effort: Effort;
   signal: AbortSignal;
   /** Bytes of the partition that are done. */
   onBytes: (count: number) => void;
@@ -43,7 +44,7 @@ export async function encodePartition(
     if (chunk.kind === 'zero') return {chunk, buffer: null, compressed: null};
     const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
     const data = await readChunk(source, chunk, buffer);
-    return {chunk, buffer, compressed: await compressChunk(data, signal)};
+    return {chunk, buffer, compressed: await compressChunk(data, options.effort, signal)};
   };
   const operations: Operation[] = [];
   let end = options.blobsOffset;

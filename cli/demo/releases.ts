@@ -2,8 +2,9 @@
  * The three releases of the demo: a good one, the next, and one that is broken as real ones are: it boots, and a check
  * of its operator fails. Made by the same commands that a person would type.
  */
-import {chmod, mkdir, writeFile} from 'node:fs/promises';
+import {chmod, mkdir, stat, writeFile} from 'node:fs/promises';
 import {dirname, join} from 'node:path';
+import {PAYLOAD_FILE} from '../../payload/make.ts';
 import {exec} from '../../platform/exec.ts';
 import {pathExists} from '../../platform/files.ts';
 import {ROOT_DIR} from '../paths.ts';
@@ -50,25 +51,16 @@ export async function buildRelease(
   return join(directory, version);
 }
 
-/** Packs and signs a release for hosts; unless that was done before. */
+/** Packs and signs a release for hosts. A build that changes a release takes its payload away. */
 export async function packRelease(which: DemoRelease, {directory, signal, say}: DemoFolder): Promise<void> {
   const release = join(directory, DEMO_VERSIONS[which]);
-  const {stdout} = await caisson(
-    [
-      'payload',
-      'make',
-      release,
-      '--preset',
-      '1',
-      '--if-missing',
-      '--json',
-      '--key',
-      join(directory, 'keys/update.key.pem'),
-    ],
-    signal,
-  );
-  const {bytes} = JSON.parse(stdout) as {bytes: number};
-  say(`packed and signed release ${DEMO_VERSIONS[which]}: ${(bytes / 1e6).toFixed(0)} MB to download`);
+  const payload = join(release, PAYLOAD_FILE);
+  if (!(await pathExists(payload))) {
+    const key = join(directory, 'keys/update.key.pem');
+    await caisson(['payload', 'make', release, '--quick', '--key', key], signal);
+  }
+  const {size} = await stat(payload);
+  say(`packed and signed release ${DEMO_VERSIONS[which]}: ${(size / 1e6).toFixed(0)} MB to download`);
 }
 
 export async function promote(which: DemoRelease, {directory, signal, say}: DemoFolder): Promise<void> {

@@ -22,6 +22,7 @@ interface Arguments {
   'signature-bytes': number[];
   out?: string;
   jobs: number;
+  quick: boolean;
   json: boolean;
 }
 
@@ -68,6 +69,11 @@ export function makeCommand(signal: AbortSignal): CommandModule<object, Argument
           defaultDescription: 'one a processor',
           describe: 'How many chunks are compressed at once, at most 8',
         })
+        .option('quick', {
+          type: 'boolean',
+          default: false,
+          describe: 'Compress in a tenth of the time, into a quarter more bytes: to try things out',
+        })
         .option('json', JSON_OPTION)
         .example('$0 payload make', 'of the newest release, signed by the keys in keys/')
         .example('$0 payload make 0.2.0 --key old.key.pem --key new.key.pem', 'while keys rotate')
@@ -78,7 +84,8 @@ export function makeCommand(signal: AbortSignal): CommandModule<object, Argument
       const out = argv.out === undefined ? join(found.directory, PAYLOAD_FILE) : resolve(argv.out);
       await mkdir(dirname(out), {recursive: true});
       const log = terminalLog(false);
-      const made = await makePayload({...found, out, signing, jobs: argv.jobs, signal, log});
+      const effort = argv.quick ? 'quick' : 'small';
+      const made = await makePayload({...found, out, signing, jobs: argv.jobs, effort, signal, log});
       const partitions = made.manifest.partitions.map(summarizePartition);
       const signedBy = publicKeysOf(signing).map(keyFingerprint);
       const {bytes, sha256, metadataBytes} = made;
