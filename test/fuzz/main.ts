@@ -3,12 +3,20 @@
  * The unit tests run a slice of each.
  */
 import {parseArgs} from 'node:util';
+import {applyTarget, patchTarget} from './apply.ts';
 import {fatTarget, gptTarget} from './disk.ts';
 import {omahaTarget} from './omaha.ts';
 import {payloadTarget} from './payload.ts';
 import {type FuzzTarget, runFuzz} from './target.ts';
 
-const TARGETS: readonly FuzzTarget[] = [fatTarget, gptTarget, omahaTarget, payloadTarget];
+const TARGETS: readonly FuzzTarget[] = [
+  fatTarget,
+  gptTarget,
+  omahaTarget,
+  payloadTarget,
+  applyTarget,
+  patchTarget,
+];
 const DEFAULT_COUNT = 100_000;
 
 const {values, positionals} = parseArgs({
