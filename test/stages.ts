@@ -3,12 +3,14 @@
  * build that all tests share) is an entry before them: it passes or fails like any other, and hands over by
  * `context`.
  */
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import type {Writable} from 'node:stream';
 import {type Argv, exec, ExecError} from '../platform/exec.ts';
 import {BUILD_PROGRAMS, installMissing, RUN_PROGRAMS, TEST_PROGRAMS} from '../platform/host-packages.ts';
+import {pathExists} from '../platform/files.ts';
 import {runTests, type TestRun} from './runner/node-tests.ts';
 import type {Result} from './runner/tally.ts';
+import {updateKeysBeside} from './support/release.ts';
 
 export interface StageContext {
   root: string;
@@ -81,6 +83,17 @@ export const stages: readonly Stage[] = [
       return runTests({folder, pattern: 'update-crash-matrix', output, signal, timeoutMs: 25 * MINUTE_MS});
     },
   },
+  {
+    name: 'engine-kills',
+    when: 'all',
+    takesPattern: false,
+    needs: ['setup'],
+    run: ({root, output, signal}) => {
+      process.env['CAISSON_KILLS'] ??= '200';
+      const folder = join(root, 'test/integration');
+      return runTests({folder, pattern: 'engine-killed', output, signal, timeoutMs: 40 * MINUTE_MS});
+    },
+  },
   tests('vm', 'default', ['build'], {timeoutMs: 40 * MINUTE_MS, concurrency: 1}),
 ];
 
@@ -93,10 +106,18 @@ async function installHostPackages({output}: StageContext): Promise<void> {
   });
 }
 
-/** The one release that all tests of images and machines share; CAISSON_RELEASE_DIR names one that is there already. */
+/**
+ * The one release that all tests of images and machines share; CAISSON_RELEASE_DIR names one that is there already. It
+ * trusts a key of its own, so that tests can sign updates for it, and therefore does not lie where releases for people do.
+ */
 async function buildRelease(context: StageContext): Promise<void> {
   if (context.releaseFolder !== undefined) return;
-  const {stdout} = await exec([join(context.root, 'caisson'), 'build', '--json'], {
+  const caisson = join(context.root, 'caisson');
+  const out = join(context.root, 'out/test');
+  const keys = updateKeysBeside(out);
+  if (!(await pathExists(keys.privateKey)))
+    await exec([caisson, 'keys', '--out', dirname(keys.privateKey), '--subject', 'Caisson tests', '--force']);
+  const {stdout} = await exec([caisson, 'build', '--json', '--out', out, '--update-key', keys.publicKey], {
     cwd: context.root,
     signal: context.signal,
     timeoutMs: 30 * MINUTE_MS,
