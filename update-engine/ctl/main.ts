@@ -11,6 +11,7 @@ import {UsageError, parseCommand} from './arguments.ts';
 import {EXIT_CODES} from './help.ts';
 import {LINEAGE_HELP, parseLineage} from './lineage.ts';
 import {runLineage} from './run-lineage.ts';
+import {describeOffline, readHostSlots} from './offline.ts';
 import {type Terminal, runCommand} from './run.ts';
 
 const interrupted = new AbortController();
@@ -43,6 +44,18 @@ try {
   }
 } catch (error) {
   process.exitCode = interrupted.signal.aborted ? 130 : explain(error);
+  if (process.exitCode === EXIT_CODES.notRunning) await showDisk();
+}
+
+/** For those who wanted the status as text. */
+async function showDisk(): Promise<void> {
+  const isStatus = name === 'caissonctl' && (words[0] ?? 'status') === 'status' && !words.includes('--json');
+  if (!isStatus) return;
+  try {
+    terminal.out(await describeOffline(HOST_PATHS, readHostSlots));
+  } catch (error) {
+    terminal.note(`${name}: ${error instanceof Error ? error.message : String(error)}\n`);
+  }
 }
 
 function explain(error: unknown): number {
