@@ -6,6 +6,7 @@ import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {parseArgs} from 'node:util';
+import {benchApply} from './apply.ts';
 import {benchBoot} from './boot.ts';
 import {benchBuild} from './build.ts';
 import {benchMkosi} from './mkosi.ts';
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, (workDir: string, say: (text: string) => 
     mkosi: benchMkosi,
     size: benchSize,
     boot: benchBoot,
+    apply: benchApply,
   };
 
 const {values, positionals} = parseArgs({

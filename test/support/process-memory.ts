@@ -1,0 +1,53 @@
+/** Resident memory of a process and all that it started, looked at while it runs. */
+import {readFile, readdir} from 'node:fs/promises';
+import {setTimeout} from 'node:timers/promises';
+
+/** Short enough to see the programs that unpack one blob. */
+const LOOK_EVERY_MS = 20;
+
+export interface MemoryPeak {
+  /** Of the process itself. */
+  ownBytes: number;
+  /** Of it and its descendants at one moment; pages that they share count more than once. */
+  allBytes: number;
+}
+
+/** Looks until `ended`. */
+export async function watchMemory(pid: number, ended: Promise<unknown>): Promise<MemoryPeak> {
+  let isRunning = true;
+  const stop = ended.then(
+    () => (isRunning = false),
+    () => (isRunning = false),
+  );
+  const peak = {ownBytes: 0, allBytes: 0};
+  while (isRunning) {
+    const processes = await readProcesses();
+    let allBytes = 0;
+    for (const [each, {bytes}] of processes) if (isWithin(each, pid, processes)) allBytes += bytes;
+    peak.ownBytes = Math.max(peak.ownBytes, processes.get(pid)?.bytes ?? 0);
+    peak.allBytes = Math.max(peak.allBytes, allBytes);
+    await Promise.race([stop, setTimeout(LOOK_EVERY_MS)]);
+  }
+  return peak;
+}
+
+type Processes = ReadonlyMap<number, {parent: number; bytes: number}>;
+
+function isWithin(pid: number, root: number, processes: Processes): boolean {
+  for (let at: number | undefined = pid; at !== undefined && at > 1; at = processes.get(at)?.parent)
+    if (at === root) return true;
+  return false;
+}
+
+async function readProcesses(): Promise<Processes> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const text = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
+      const field = (name: string): number =>
+        Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+      return [pid, {parent: field('PPid'), bytes: field('VmRSS') * 1024}] as const;
+    }),
+  );
+  return new Map(found);
+}
