@@ -67,14 +67,14 @@ describe('booting again', () => {
 
 describe('a host that hangs', () => {
   it('is reset by the hardware watchdog, which systemd feeds', async (t) => {
-    // Frozen instead of restarted: what a crash of systemd would look like if it did not notice.
-    const options = {image: releaseImage(), watchdog: true, kernelArguments: ['systemd.crash_action=freeze']};
+    const options = {image: releaseImage(), watchdog: true};
     await withMachine(t, options, async (guest) => {
       await guest.bootFinished(BOOT);
       const bitten = guest.machine.qmp.waitForEvent('WATCHDOG', BOOT);
       await guest.afterReboot(async () => {
         const hungAt = performance.now();
-        await guest.runAsRoot(['kill', '-SEGV', '1']);
+        // The kernel stops systemd, as a hang would. A crash is another matter: that restarts the machine at once.
+        await guest.runAsRoot(['sh', '-c', 'echo 1 > /sys/fs/cgroup/init.scope/cgroup.freeze']);
         await bitten;
         t.diagnostic(`seconds until the reset: ${((performance.now() - hungAt) / 1000).toFixed(0)}`);
       }, BOOT);
