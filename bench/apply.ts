@@ -65,7 +65,10 @@ export async function benchApply(workDir: string, say: (text: string) => void): 
   ];
 }
 
-/** With a key of its own, because that of the release may be elsewhere. Making one takes minutes, signing seconds. */
+/**
+ * With a key of its own, because that of the release may be elsewhere. Making one takes minutes, signing seconds; so
+ * CAISSON_PAYLOAD may name one to be signed.
+ */
 async function signedPayload(
   workDir: string,
   say: (text: string) => void,
@@ -73,7 +76,7 @@ async function signedPayload(
   const keyOptions = {name: 'bench', bits: 2048, subject: 'bench', days: 1, now: new Date(), force: false};
   const {privateKey, publicKey} = await makeKeys({folder: workDir, ...keyOptions});
   const found = await findRelease(DEFAULT_OUT_DIR, undefined);
-  const made = join(found.directory, PAYLOAD_FILE);
+  const made = process.env['CAISSON_PAYLOAD'] ?? join(found.directory, PAYLOAD_FILE);
   const payload = join(workDir, 'update.payload');
   const privateKeys = await readPrivateKeys([privateKey]);
   const signing = {kind: 'keys', privateKeys} as const;
