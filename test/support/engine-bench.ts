@@ -34,13 +34,15 @@ export async function engineBench(versions: readonly string[]): Promise<EngineBe
     const copy = join(folder, String(count));
     await cp(original.folder, copy, {recursive: true});
     const inCopy = (path: string): string => path.replace(original.folder, copy);
-    const paths = Object.entries(original.paths).map(([name, path]) => [name, inCopy(path)]);
+    const paths: Record<string, string> = Object.fromEntries(
+      Object.entries(original.paths).map(([name, path]) => [name, inCopy(path)]),
+    );
     world = {
       ...original,
       folder: copy,
       disk: inCopy(original.disk),
       served: inCopy(original.served),
-      paths: Object.fromEntries(paths),
+      paths: paths as EngineWorld['paths'],
       payloadOf: (version) => inCopy(original.payloadOf(version)),
     };
     server = await serveWorld(world, '1.1.0');
