@@ -23,7 +23,12 @@ export async function watchMemory(pid: number, ended: Promise<unknown>): Promise
   while (isRunning) {
     const processes = await readProcesses();
     let allBytes = 0;
-    for (const [each, {bytes}] of processes) if (isWithin(each, pid, processes)) allBytes += bytes;
+    const own = processes.get(pid);
+    for (const [each, {bytes, name}] of processes) {
+      // Between its start and its program, a child shows the pages of its parent as if they were there twice.
+      const isCopy = each !== pid && name === own?.name;
+      if (!isCopy && isWithin(each, pid, processes)) allBytes += bytes;
+    }
     peak.ownBytes = Math.max(peak.ownBytes, processes.get(pid)?.bytes ?? 0);
     peak.allBytes = Math.max(peak.allBytes, allBytes);
     await Promise.race([stop, setTimeout(LOOK_EVERY_MS)]);
@@ -31,7 +36,7 @@ export async function watchMemory(pid: number, ended: Promise<unknown>): Promise
   return peak;
 }
 
-type Processes = ReadonlyMap<number, {parent: number; bytes: number}>;
+type Processes = ReadonlyMap<number, {parent: number; bytes: number; name: string}>;
 
 function isWithin(pid: number, root: number, processes: Processes): boolean {
   for (let at: number | undefined = pid; at !== undefined && at > 1; at = processes.get(at)?.parent)
@@ -46,7 +51,8 @@ async function readProcesses(): Promise<Processes> {
       const text = await readFile(`/proc/${pid}/status`, 'latin1').catch(() => '');
       const field = (name: string): number =>
         Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
-      return [pid, {parent: field('PPid'), bytes: field('VmRSS') * 1024}] as const;
+      const name = /^Name:\t(.*)$/m.exec(text)?.[1] ?? '';
+      return [pid, {parent: field('PPid'), bytes: field('VmRSS') * 1024, name}] as const;
     }),
   );
   return new Map(found);
