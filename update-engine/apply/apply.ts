@@ -46,7 +46,7 @@ export async function applyPayload(options: ApplyOptions): Promise<AppliedPayloa
   for (const mark of resumed === null ? [start] : [resumed, start]) {
     try {
       await runOperations(parts, mark);
-      await checkPartitions(plan.partitions, signal);
+      if (options.readBack !== false) await checkPartitions(plan.partitions, signal);
       break;
     } catch (error) {
       if (!(error instanceof SuspectError)) throw error;

@@ -34,6 +34,11 @@ export interface ApplyOptions {
   onProgress(done: ApplyProgress): void;
   signal: AbortSignal;
   decompress: Decompress;
+  /**
+   * False when the caller reads the partitions back itself, and forgets the progress when they are wrong: a slot is
+   * read once, not twice.
+   */
+  readBack?: boolean;
   /** Milliseconds on any scale, so that progress is also saved when little comes in; without it only bytes count. */
   now?: () => number;
 }

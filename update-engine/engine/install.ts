@@ -116,6 +116,8 @@ function apply(
     onProgress,
     signal,
     decompress,
+    // The check of the slot does, and looks at verity in the same pass.
+    readBack: false,
     now: options.clock,
     accept(manifest) {
       options.accept(candidateOf(manifest));
