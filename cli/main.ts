@@ -1,6 +1,7 @@
 /** The caisson command: reads the arguments, calls one sub-command, prints, and exits. */
 import yargs from 'yargs';
 import {CodedError} from '../formats/errors.ts';
+import {abortOnSignals} from '../platform/interruption.ts';
 import {buildCommand} from './build.ts';
 import {channelsCommand, promoteCommand} from './channels.ts';
 import {cleanCommand} from './clean.ts';
@@ -14,9 +15,11 @@ import {serveCommand} from './serve.ts';
 import {sshCommand} from './ssh.ts';
 
 const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => interrupted.abort(new InterruptedError('interrupted', `stopped by ${signal}`)));
-}
+abortOnSignals(
+  interrupted,
+  ['SIGINT', 'SIGTERM'],
+  (signal) => new InterruptedError('interrupted', `stopped by ${signal}`),
+);
 
 class InterruptedError extends CodedError<'interrupted'> {}
 class UsageError extends CodedError<'usage'> {}

@@ -8,6 +8,7 @@ import {setMaxListeners} from 'node:events';
 import {dirname, relative} from 'node:path';
 import {fileURLToPath} from 'node:url';
 import {parseArgs} from 'node:util';
+import {abortOnSignals} from '../platform/interruption.ts';
 import type {Failure, FileTime, Result} from './runner/tally.ts';
 import {type Stage, type StageContext, stages} from './stages.ts';
 
@@ -27,7 +28,7 @@ async function main(argv: readonly string[]): Promise<boolean> {
   const interrupted = new AbortController();
   // Every test file's process listens, and Node warns beyond ten.
   setMaxListeners(0, interrupted.signal);
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => interrupted.abort());
+  abortOnSignals(interrupted, ['SIGINT', 'SIGTERM'], (signal) => new Error(`stopped by ${signal}`));
   const context: StageContext = {
     root,
     pattern,

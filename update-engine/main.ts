@@ -5,6 +5,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {parseGuid} from '../formats/guid.ts';
 import {createHttpClient} from '../platform/http.ts';
 import {createJournal} from '../platform/journal.ts';
+import {abortOnSignals} from '../platform/interruption.ts';
 import {createNotifier, rebootMachine} from '../platform/systemd.ts';
 import {runDaemon} from './daemon.ts';
 import {readIdentity} from './identity.ts';
@@ -13,7 +14,7 @@ import {findHostDisk} from './slots/host-disk.ts';
 
 const journal = createJournal((text) => process.stderr.write(text));
 const stopped = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort());
+abortOnSignals(stopped, ['SIGINT', 'SIGTERM'], (signal) => new Error(`stopped by ${signal}`));
 const notifier = createNotifier({
   socket: process.env['NOTIFY_SOCKET'],
   watchdogUsec: process.env['WATCHDOG_USEC'],

@@ -19,8 +19,8 @@ export interface DemoHost {
   readonly ssh: SshClient;
   run(script: string): Promise<string>;
   status(): Promise<Status>;
-  /** Asks again and again; `look` sees every answer. The host may be away between two boots. */
-  statusUntil(done: (status: Status) => boolean, look: (status: Status) => void): Promise<Status>;
+  /** Asks again and again until the answer fits. The host may be away between two boots. */
+  statusUntil(fits: (status: Status) => boolean, signal?: AbortSignal): Promise<Status>;
 }
 
 export interface DemoHostOptions {
@@ -75,19 +75,16 @@ function hostOf(machine: Machine, ssh: SshClient, signal: AbortSignal): DemoHost
     ssh,
     run,
     status,
-    async statusUntil(done, look) {
+    async statusUntil(fits, stopped = signal) {
       const until = performance.now() + 2 * BOOT_DEADLINE_MS;
       for (;;) {
-        signal.throwIfAborted();
+        stopped.throwIfAborted();
         const now = await status().catch((error: unknown) => {
           if (performance.now() > until) throw error;
           return null;
         });
-        if (now !== null) {
-          look(now);
-          if (done(now)) return now;
-        }
-        await sleep(ASK_EVERY_MS, undefined, {signal});
+        if (now !== null && fits(now)) return now;
+        await sleep(ASK_EVERY_MS, undefined, {signal: stopped});
       }
     },
   };

@@ -1,5 +1,7 @@
 /** What happens in the demo, in order: an update that goes well, and one that does not. */
 import {join} from 'node:path';
+import {CodedError} from '../../formats/errors.ts';
+import type {ConsoleMatch} from '../../qemu/console.ts';
 import {serveReleases} from '../../server/serve.ts';
 import type {Status} from '../../update-engine/api/status.ts';
 import {BOOT_DEADLINE_MS, type DemoHost, addressForGuest, withDemoHost} from './host.ts';
@@ -19,6 +21,10 @@ export interface DemoOptions extends DemoFolder {
 }
 
 const GRACE_MS = 1000;
+/** What the selector prints. */
+const STARTS = /caisson: booting USR-\w.*/;
+
+class DemoError extends CodedError<'update-failed'> {}
 
 export async function tellDemo(options: DemoOptions): Promise<void> {
   const {directory, say, signal} = options;
@@ -44,10 +50,7 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
     await withDemoHost(
       {image: join(first, 'disk.qcow2'), folder: options.machineFolder, memoryMiB: options.memoryMiB, signal},
       async (host) => {
-        await host.statusUntil(
-          ({isGood}) => isGood === true,
-          () => undefined,
-        );
+        await host.statusUntil(({isGood}) => isGood === true);
         say(`the host is up, ${describeSlots(await host.status())}`);
         await host.run(
           `sudo sh -c 'mkdir -p /etc/caisson && printf "SERVER=${url}\\nGROUP=stable\\n" > /etc/caisson/update.conf'`,
@@ -66,57 +69,60 @@ export async function tellDemo(options: DemoOptions): Promise<void> {
 async function goodUpdate(host: DemoHost, options: DemoOptions): Promise<void> {
   const {say} = options;
   await promote('second', options);
-  await update(host, say);
-  const after = host.machine.console.position;
-  const reboot = await host.machine.console.waitFor(
-    /caisson: booting USR-\w.*/,
-    bootDeadline(options, after),
-  );
+  const reboot = await updateAndReboot(host, options);
+  const began = performance.now();
   say(`reboot; ${reboot.text.trim()}`);
   const good = await host.statusUntil(
     ({os, isGood}) => os.version === DEMO_VERSIONS.second && isGood === true,
-    () => undefined,
   );
-  say(`release ${good.os.version} passed its health checks and is marked good; ${describeSlots(good)}`);
+  say(`release ${good.os.version} is found good, ${secondsSince(began)} s after it began to boot`);
+  say(describeSlots(good));
 }
 
 async function badUpdate(host: DemoHost, options: DemoOptions): Promise<void> {
   const {say} = options;
   await promote('broken', options);
-  await update(host, say);
-  const after = host.machine.console.position;
-  const bad = await host.machine.console.waitFor(/caisson: booting USR-\w.*/, bootDeadline(options, after));
+  const bad = await updateAndReboot(host, options);
   const began = performance.now();
   say(`reboot; ${bad.text.trim()}`);
-  const back = await host.machine.console.waitFor(
-    /caisson: booting USR-\w.*/,
-    bootDeadline(options, bad.end),
-  );
-  say(`its health check failed: it was given up; ${back.text.trim()}`);
+  const back = await host.machine.console.waitFor(STARTS, bootDeadline(options, bad.end));
+  say(`its health check failed, and the host gave it up; ${back.text.trim()}`);
   const good = await host.statusUntil(
     ({os, isGood, denied}) => os.version === DEMO_VERSIONS.second && isGood === true && denied.length > 0,
-    () => undefined,
   );
-  const seconds = (performance.now() - began) / 1000;
-  say(`back on release ${good.os.version}, ${seconds.toFixed(0)} s after the bad one began to boot`);
+  say(`back on release ${good.os.version}, ${secondsSince(began)} s after the bad one began to boot`);
   for (const {version, reason} of good.denied) say(`denied: ${version}: ${reason}`);
+  // It ends with an error code, because the answer is no.
   await host.run('sudo caissonctl check').catch(() => undefined);
   const {lastCheck} = await host.status();
   say(`asked again, the host answers: ${lastCheck?.detail ?? 'nothing'}`);
 }
 
-/** Starts an update and follows it until the host reboots. */
-async function update(host: DemoHost, say: (text: string) => void): Promise<void> {
+/** Starts an update and tells how it goes, until the machine starts anew. */
+async function updateAndReboot(host: DemoHost, options: DemoOptions): Promise<ConsoleMatch> {
+  const after = host.machine.console.position;
   await host.run('sudo caissonctl update --no-wait');
+  const rebooted = new AbortController();
   let last = '';
-  await host.statusUntil(
-    ({state}) => state === 'UPDATED_NEED_REBOOT' || state === 'REPORTING_ERROR_EVENT',
+  const following = host.statusUntil(
     (status) => {
       const text = describeProgress(status);
-      if (text !== last) say(text);
+      if (text !== last && !rebooted.signal.aborted) options.say(text);
       last = text;
+      return status.lastUpdate?.outcome === 'failed';
     },
+    AbortSignal.any([options.signal, rebooted.signal]),
   );
+  const failing = following.then(({lastUpdate}) => {
+    throw new DemoError('update-failed', `the update failed: ${lastUpdate?.detail ?? 'for no reason given'}`);
+  });
+  try {
+    return await Promise.race([host.machine.console.waitFor(STARTS, bootDeadline(options, after)), failing]);
+  } finally {
+    rebooted.abort();
+    await following.catch(() => undefined);
+    failing.catch(() => undefined);
+  }
 }
 
 /** A line for each state, and for each tenth of a download. */
@@ -141,4 +147,8 @@ function bootDeadline(
   after: number,
 ): {deadlineMs: number; signal: AbortSignal; after: number} {
   return {deadlineMs: BOOT_DEADLINE_MS, signal, after};
+}
+
+function secondsSince(began: number): string {
+  return ((performance.now() - began) / 1000).toFixed(0);
 }

@@ -5,6 +5,7 @@
 import {basename, resolve} from 'node:path';
 import {isCodedError} from '../../formats/errors.ts';
 import {ClientError, createEngineClient} from '../api/client.ts';
+import {abortOnSignals} from '../../platform/interruption.ts';
 import {ApiError} from '../api/protocol.ts';
 import {HOST_PATHS} from '../paths.ts';
 import {UsageError, parseCommand} from './arguments.ts';
@@ -15,7 +16,7 @@ import {describeOffline, readHostSlots} from './offline.ts';
 import {type Terminal, runCommand} from './run.ts';
 
 const interrupted = new AbortController();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+abortOnSignals(interrupted, ['SIGINT', 'SIGTERM'], (signal) => new Error(`stopped by ${signal}`));
 // Whoever reads has had enough, for example `head`.
 process.stdout.on('error', () => process.exit(EXIT_CODES.failed));
 

@@ -1,5 +1,6 @@
 /** The health program of a host: `check`, `mark-good`, `give-up`. Run by systemd; see docs/health.md. */
 import {setTimeout as sleep} from 'node:timers/promises';
+import {abortOnSignals} from '../../platform/interruption.ts';
 import {createJournal} from '../../platform/journal.ts';
 import {HOST_PATHS} from '../paths.ts';
 import {type HealthWorld, check, giveUpRunning, markGood} from './run.ts';
@@ -7,7 +8,7 @@ import {parseHealthSettings} from './settings.ts';
 
 const journal = createJournal((text) => void process.stderr.write(text));
 const stopped = new AbortController();
-process.once('SIGTERM', () => stopped.abort(new Error('stopped: the host shuts down')));
+abortOnSignals(stopped, ['SIGTERM'], () => new Error('stopped: the host shuts down'));
 
 const world: HealthWorld = {
   paths: HOST_PATHS,
