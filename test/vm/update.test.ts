@@ -1,10 +1,10 @@
 /** Updates from end to end: over HTTP from the release server, then from a file; and what both leave on the disk. */
 import assert from 'node:assert/strict';
-import {mkdir, rm, symlink} from 'node:fs/promises';
+import {mkdir, rm, symlink, truncate} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, it} from 'node:test';
 import {exec} from '../../platform/exec.ts';
-import {createCopy} from '../../qemu/disk.ts';
+import {copySparse} from '../../platform/files.ts';
 import {startMachine} from '../../qemu/machine.ts';
 import {createSshKey} from '../../qemu/ssh.ts';
 import {promoteRelease} from '../../server/channel-file.ts';
@@ -45,7 +45,8 @@ describe('a host', () => {
     await fullPayload(second, t.signal);
     await withTestFolder(t, async (folder, consoleLog) => {
       const disk = join(folder, 'disk.raw');
-      await createCopy(disk, releaseImage(), 8 * GIB);
+      await copySparse(releaseImage().path, disk);
+      await truncate(disk, 8 * GIB);
       assert.deepEqual([await cgptShow(disk, 2), await cgptShow(disk, 3)], ['1,0,1', '0,0,0']);
 
       const served = join(folder, 'served');
