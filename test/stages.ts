@@ -95,18 +95,7 @@ export const stages: readonly Stage[] = [
     },
   },
   tests('vm', 'default', ['build'], {timeoutMs: 60 * MINUTE_MS, concurrency: 1}),
-  {
-    name: 'faults',
-    when: 'all',
-    takesPattern: false,
-    needs: ['build'],
-    run: ({root, output, signal, releaseFolder}) => {
-      process.env['CAISSON_FAULTS'] ??= 'all';
-      if (releaseFolder !== undefined) process.env['CAISSON_RELEASE_DIR'] = releaseFolder;
-      const folder = join(root, 'test/vm');
-      return runTests({folder, pattern: 'rollback', output, signal, timeoutMs: 120 * MINUTE_MS});
-    },
-  },
+  tests('vm-long', 'all', ['build'], {timeoutMs: 120 * MINUTE_MS, concurrency: 1}),
 ];
 
 async function installHostPackages({output}: StageContext): Promise<void> {
