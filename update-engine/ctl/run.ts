@@ -1,6 +1,6 @@
 /** What each command of caissonctl does with the engine; what it prints goes through `Terminal`, so that tests read it. */
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {EngineClient} from '../api/client.ts';
+import {ClientError, type EngineClient} from '../api/client.ts';
 import {ApiError} from '../api/protocol.ts';
 import type {Status} from '../api/status.ts';
 import {formatBytes} from '../../formats/units.ts';
@@ -22,6 +22,8 @@ export interface Terminal {
 
 /** Between two looks at a running update; the engine answers sooner when the state changes. */
 const GLANCE_MS = 1000;
+/** Questions without an answer, some ten minutes in all, before the engine counts as gone. */
+const PATIENCE = 15;
 
 /** Returns the exit code. Throws ClientError and ApiError. */
 export async function runCommand(
@@ -154,12 +156,23 @@ export async function waitForEnd(
     if (line !== shown) onLine(line);
     shown = line;
     if (status.state === 'IDLE' || status.state === 'UPDATED_NEED_REBOOT') break;
-    const {revision} = status;
-    status = await client.statusAfter(revision, terminal.signal);
+    status = await nextStatus(client, status.revision, terminal);
     if (status.progress !== null) await sleep(GLANCE_MS, undefined, {signal: terminal.signal});
   }
   const isNew = status.lastError !== null && (status.lastError.at >= startedAt || before === null);
   return {status, failure: isNew ? status.lastError : null};
+}
+
+/** An engine that unpacks on a small machine may be slow to answer; the update goes on meanwhile. */
+async function nextStatus(client: EngineClient, revision: number, terminal: Terminal): Promise<Status> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await client.statusAfter(revision, terminal.signal);
+    } catch (error) {
+      if (!(error instanceof ClientError) || error.code !== 'broken-off' || tries >= PATIENCE) throw error;
+      await sleep(GLANCE_MS, undefined, {signal: terminal.signal});
+    }
+  }
 }
 
 function describe({state, offer, progress}: Status): string {
