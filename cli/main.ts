@@ -1,18 +1,8 @@
 /** The caisson command: reads the arguments, calls one sub-command, prints, and exits. */
-import yargs from 'yargs';
+import yargs, {type CommandModule} from 'yargs';
 import {CodedError} from '../formats/errors.ts';
 import {abortOnSignals} from '../platform/interruption.ts';
-import {buildCommand} from './build.ts';
-import {channelsCommand, promoteCommand} from './channels.ts';
-import {cleanCommand} from './clean.ts';
-import {demoCommand} from './demo.ts';
-import {inspectCommand} from './inspect.ts';
-import {keysCommand} from './keys.ts';
-import {payloadCommand} from './payload.ts';
 import {reportError} from './report.ts';
-import {runCommand} from './run.ts';
-import {serveCommand} from './serve.ts';
-import {sshCommand} from './ssh.ts';
 
 const interrupted = new AbortController();
 abortOnSignals(
@@ -24,20 +14,30 @@ abortOnSignals(
 class InterruptedError extends CodedError<'interrupted'> {}
 class UsageError extends CodedError<'usage'> {}
 
-const parser = yargs(process.argv.slice(2))
+/** Loaded when they are asked for: all of them together take as much memory as a whole command should. */
+const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown>>> = {
+  build: async (signal) => (await import('./build.ts')).buildCommand(signal),
+  channels: async (signal) => (await import('./channels.ts')).channelsCommand(signal),
+  clean: async (signal) => (await import('./clean.ts')).cleanCommand(signal),
+  demo: async (signal) => (await import('./demo.ts')).demoCommand(signal),
+  inspect: async (signal) => (await import('./inspect.ts')).inspectCommand(signal),
+  keys: async () => (await import('./keys.ts')).keysCommand,
+  payload: async (signal) => (await import('./payload.ts')).payloadCommand(signal),
+  promote: async (signal) => (await import('./channels.ts')).promoteCommand(signal),
+  run: async (signal) => (await import('./run.ts')).runCommand(signal),
+  serve: async (signal) => (await import('./serve.ts')).serveCommand(signal),
+  ssh: async () => (await import('./ssh.ts')).sshCommand,
+};
+
+const words = process.argv.slice(2);
+const [name = ''] = words;
+const wanted = Object.entries(COMMANDS).filter(([each]) => each === name || !Object.hasOwn(COMMANDS, name));
+const modules = await Promise.all(wanted.map(([, load]) => load(interrupted.signal)));
+
+const parser = yargs(words)
   .scriptName('caisson')
   .usage('$0 COMMAND\n\nTurns Debian packages into a minimal, image-based container-host OS.')
-  .command(buildCommand(interrupted.signal))
-  .command(channelsCommand(interrupted.signal))
-  .command(cleanCommand(interrupted.signal))
-  .command(demoCommand(interrupted.signal))
-  .command(inspectCommand(interrupted.signal))
-  .command(keysCommand)
-  .command(payloadCommand(interrupted.signal))
-  .command(promoteCommand(interrupted.signal))
-  .command(runCommand(interrupted.signal))
-  .command(serveCommand(interrupted.signal))
-  .command(sshCommand)
+  .command(modules as CommandModule[])
   .demandCommand(1, 'Name a command.')
   .strict()
   .fail((message, error) => {
