@@ -105,9 +105,9 @@ describe('a host', () => {
           const good = await statusUntil(
             guest,
             t.signal,
-            ({isGood, os}) => os.version === '0.2.0' && isGood === true,
+            ({pending, os}) => os.version === '0.2.0' && pending === null,
           );
-          assert.deepEqual([good.slot, good.pending], ['B', null]);
+          assert.deepEqual([good.slot, good.isGood], ['B', true]);
           assert.deepEqual([await cgptShow(disk, 2), await cgptShow(disk, 3)], ['1,0,1', '2,0,1']);
           assert.equal(await guest.run(['cat', '/etc/machine-id']), machineId);
           assert.equal(await guest.run(['cat', '/var/lib/kept']), 'kept\n');
@@ -123,7 +123,7 @@ describe('a host', () => {
           const last = await statusUntil(
             guest,
             t.signal,
-            ({isGood, os}) => os.version === '0.3.0' && isGood === true,
+            ({pending, os}) => os.version === '0.3.0' && pending === null,
           );
           assert.equal(last.slot, 'A');
           assert.deepEqual([await cgptShow(disk, 2), await cgptShow(disk, 3)], ['2,0,1', '1,0,1']);
