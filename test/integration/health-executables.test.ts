@@ -24,9 +24,9 @@ async function run(options: {timeoutMs?: number; signal?: AbortSignal} = {}): Pr
     env: {CAISSON_SLOT: 'B', CAISSON_ON_TRIAL: '1'},
   });
   const lines: string[] = [];
-  for (const {name, run: check} of checks) {
-    const {passed, detail} = await check(options.signal ?? new AbortController().signal);
-    lines.push(`${name} ${passed ? 'passed' : 'failed'} ${detail}`.trim());
+  for (const check of checks) {
+    const {passed, detail} = await check.run(options.signal ?? new AbortController().signal);
+    lines.push(`${check.name} ${passed ? 'passed' : 'failed'} ${detail}`.trim());
   }
   return lines;
 }
