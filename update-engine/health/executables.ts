@@ -46,6 +46,14 @@ export async function findExecutables(options: ExecutableOptions): Promise<Check
   return [{name: 'health.d', run: () => Promise.resolve({passed: false, detail})}];
 }
 
+/** For one that does not want to end when it is told to. */
+const KILL_AFTER_SECONDS = 1;
+/** In case timeout(1) itself hangs. */
+const BACKSTOP_SECONDS = 10;
+/** What timeout(1) ends with when the time was up, and a shell or timeout(1) when there is no such program. */
+const TIMED_OUT = 124;
+const NOT_FOUND = 127;
+
 async function runExecutable(
   path: string,
   mode: number | undefined,
@@ -59,7 +67,12 @@ async function runExecutable(
     if (output.length < MAX_OUTPUT_CHARACTERS) output = `${output} ${line}`.trim();
   };
   try {
-    await exec([path], {signal, timeoutMs, env, onLine, cwd: '/'});
+    // timeout(1) makes a group of what it runs, and ends all of it: a child left behind would hold the pipe, and us.
+    const limit = `${timeoutMs / 1000}s`;
+    await exec(['timeout', `--kill-after=${KILL_AFTER_SECONDS}s`, limit, path], {
+      ...{signal, env, onLine, cwd: '/'},
+      timeoutMs: timeoutMs + 1000 * BACKSTOP_SECONDS,
+    });
     return {passed: true, detail: output.slice(0, MAX_OUTPUT_CHARACTERS)};
   } catch (error) {
     if (!(error instanceof ExecError)) throw error;
@@ -69,8 +82,15 @@ async function runExecutable(
 }
 
 function describeEnd(error: ExecError, timeoutMs: number): string {
-  if (error.code === 'timed-out') return `did not end within ${timeoutMs / 1000} s`;
+  if (error.code === 'timed-out') return describeTimeout(timeoutMs);
   if (error.code === 'cancelled') return 'was stopped at the deadline';
-  if (error.code === 'not-found') return 'cannot be started: is its interpreter on the host?';
-  return error.exitCode === undefined ? 'was ended by a signal' : `exit code ${error.exitCode}`;
+  // timeout(1) is a member of the group that it kills.
+  if (error.exitCode === TIMED_OUT || error.exitCode === undefined) return describeTimeout(timeoutMs);
+  return error.exitCode === NOT_FOUND
+    ? 'needs a program that is not on the host (exit code 127)'
+    : `exit code ${error.exitCode}`;
+}
+
+function describeTimeout(timeoutMs: number): string {
+  return `did not end within ${timeoutMs / 1000} s`;
 }
