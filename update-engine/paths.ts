@@ -8,6 +8,8 @@ export const HOST_PATHS = {
   /** Changes things; root's alone. */
   controlSocket: '/run/caisson/control.sock',
   metrics: '/run/caisson/metrics/caisson.prom',
+  /** There while a reboot is needed; /run/reboot-required leads here. */
+  rebootMarker: '/run/caisson/reboot-required',
   vendorConfig: '/usr/share/caisson/update.conf',
   config: '/etc/caisson/update.conf',
   /** Public keys, one a file, PEM. Part of the verity-protected /usr, and of nothing else. */
@@ -33,6 +35,8 @@ export const STATE_FILES = {
   /** The update that waits for a reboot, or is on trial now. Units look for it: see overlays/os. */
   pending: 'pending.json',
   denied: 'denied.json',
+  /** What the host holds for the sake of a reboot. */
+  reboot: 'reboot.json',
   /** How far the payload in the idle slot has come. */
   progress: 'progress.json',
   /** The UKI while it is being downloaded. */

@@ -46,6 +46,22 @@ export const healthSchema = z.object({
   checks: z.array(z.object({name: text, passed: z.boolean(), detail: text, seconds: z.number()})).max(1000),
 });
 
+/** What a host took for a reboot and must give back: see reboot/memo.ts. */
+export const rebootDebtSchema = z.object({
+  lock: z.enum(['none', 'etcd-lock', 'fleet-lock']),
+  /** `rolled-back`: the release was bad, and the slot is kept so that no other host takes it. */
+  purpose: z.enum(['restart', 'rolled-back']),
+  version: text,
+  previousVersion: text,
+  reason: text,
+  askedAt: time,
+  /** Null while the lock was only asked for: it may be held all the same, by an answer that was lost. */
+  heldSince: time.nullable(),
+  /** Whether pre-reboot hooks may have run, and post-good ones are due. */
+  hooksRan: z.boolean(),
+});
+
 export type Pending = z.infer<typeof pendingSchema>;
 export type Denied = z.infer<typeof deniedSchema>['denied'][number];
+export type RebootDebt = z.infer<typeof rebootDebtSchema>;
 export type HealthReport = z.infer<typeof healthSchema>;

@@ -12,9 +12,11 @@ import {
   type Denied,
   type HealthReport,
   type Pending,
+  type RebootDebt,
   deniedSchema,
   healthSchema,
   pendingSchema,
+  rebootDebtSchema,
 } from './documents.ts';
 
 const MAX_DOCUMENT_BYTES = 1 << 20;
@@ -27,6 +29,8 @@ export interface StateStore {
   setDenied(denied: readonly Denied[]): Promise<void>;
   health(): Promise<HealthReport | null>;
   setHealth(report: HealthReport): Promise<void>;
+  reboot(): Promise<RebootDebt | null>;
+  setReboot(debt: RebootDebt | null): Promise<void>;
   /** For documents with a schema of their own. */
   read<Schema extends z.ZodType>(name: string, schema: Schema): Promise<z.infer<Schema> | null>;
   write(name: string, document: unknown): Promise<void>;
@@ -69,6 +73,8 @@ export async function openState(folder: string, warn: (text: string) => void): P
     pending: () => read(STATE_FILES.pending, pendingSchema),
     setPending: (pending) =>
       pending === null ? remove(STATE_FILES.pending) : write(STATE_FILES.pending, pending),
+    reboot: () => read(STATE_FILES.reboot, rebootDebtSchema),
+    setReboot: (debt) => (debt === null ? remove(STATE_FILES.reboot) : write(STATE_FILES.reboot, debt)),
     denied: async () => (await read(STATE_FILES.denied, deniedSchema))?.denied ?? [],
     setDenied: (denied) => write(STATE_FILES.denied, {denied}),
     health: () => read(STATE_FILES.health, healthSchema),
