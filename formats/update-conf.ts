@@ -57,7 +57,7 @@ export interface UpdateSettings {
   readonly proxy: string | null;
   /** A file with certificates (PEM) that may vouch for an HTTPS server besides the well-known ones. */
   readonly caFile: string | null;
-  /** LOCKSMITHD_... and REBOOT_WINDOW_... as they stand, for whoever coordinates reboots. */
+  /** What is about reboots, as it stands: see reboot-settings.ts. */
   readonly reboot: ReadonlyMap<string, string>;
 }
 
@@ -85,9 +85,11 @@ const KEYS = [
   'SERVER_CA',
 ] as const;
 type Key = (typeof KEYS)[number];
-const PASSED_THROUGH = /^(LOCKSMITHD|REBOOT_WINDOW)_[A-Z0-9_]+$/;
+/** What reboot-settings.ts reads. */
+const PASSED_THROUGH =
+  /^((LOCKSMITHD_)?REBOOT_WINDOW_(START|LENGTH)|LOCKSMITHD_(ENDPOINT|GROUP|ETCD_(CAFILE|CERTFILE|KEYFILE|USERNAME|PASSWORD))|REBOOT_(WINDOWS|WINDOW_ZONE|SESSION_WAIT|HOOK_TIMEOUT)|FLEET_LOCK_(URL|GROUP))$/;
 /** Of hosts of the lineage: known, and of no use here. */
-const OBSOLETE = /^((COREOS|FLATCAR)_RELEASE_[A-Z]+|PCR_POLICY_SERVER)$/;
+const OBSOLETE = /^((COREOS|FLATCAR)_RELEASE_[A-Z]+|PCR_POLICY_SERVER|LOCKSMITHD_DEBUG)$/;
 
 interface Assignment {
   readonly path: string;
@@ -159,9 +161,7 @@ function readLayer(
     const [, key, value] = /^([A-Za-z_][A-Za-z0-9_]{0,63})=(.*)$/.exec(content) ?? [];
     const at = {path, line: index + 1, key: key ?? ''};
     if (key === undefined || value === undefined) {
-      warnings.push(
-        finding(at, `${JSON.stringify(content.slice(0, 80))} is not KEY=VALUE and is passed over`),
-      );
+      warnings.push(finding(at, `${showLine(content)} is not KEY=VALUE and is passed over`));
       continue;
     }
     if (!isKnown(key)) warnings.push(finding(at, `${key} is no key that this version knows`));
@@ -181,9 +181,13 @@ function unquote(value: string): string {
   return /^"[^"]*"$|^'[^']*'$/.test(value) ? value.slice(1, -1) : value;
 }
 
+// Findings end up in the journal and in a status that anyone may ask for: a password is in none of them.
 function show(key: string, value: string): string {
-  // Findings end up in the journal and in a status that anyone may ask for.
-  return key === 'DOWNLOAD_PASSWORD' ? key : `${key}=${JSON.stringify(value.slice(0, 200))}`;
+  return key.endsWith('PASSWORD') ? key : `${key}=${JSON.stringify(value.slice(0, 200))}`;
+}
+
+function showLine(line: string): string {
+  return /password/i.test(line) ? 'a line about a password' : JSON.stringify(line.slice(0, 80));
 }
 
 function finding(at: {path: string; line: number; key: string}, text: string): ConfFinding {
