@@ -6,7 +6,7 @@ import {createHash} from 'node:crypto';
 import {open, rename, rm} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {rootCertificates} from 'node:tls';
-import {type Dispatcher, EnvHttpProxyAgent, ProxyAgent, interceptors, request} from 'undici';
+import {Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, interceptors, request} from 'undici';
 import {HttpError, MAX_REDIRECTIONS, endlessRedirection, explainHttpFailure} from './http-error.ts';
 import {keepPace} from './http-pace.ts';
 
@@ -59,8 +59,14 @@ export interface HttpClientOptions {
   stallTimeoutMs?: number;
   /** A transfer that is slower than this on the whole counts as dead, too: a byte now and then is no progress. */
   minBytesPerSecond?: number;
+  /** Whatever the environment says of proxies. */
+  isDirect?: boolean;
   /** Certificates (PEM) that may vouch for a server besides the well-known ones. */
   ca?: string | undefined;
+  /** Nothing but `ca` vouches for a server. */
+  isCaAlone?: boolean;
+  /** What this side shows to a server that asks who it is; PEM. */
+  identity?: {readonly cert: string; readonly key: string} | undefined;
 }
 
 const CONNECT_TIMEOUT_MS = 30_000;
@@ -72,17 +78,18 @@ const ATTEMPTS = 3;
 
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient & HttpExchange {
   const {stallTimeoutMs = STALL_TIMEOUT_MS, minBytesPerSecond = MIN_BYTES_PER_SECOND} = options;
-  const trust = options.ca === undefined ? {} : {ca: [...rootCertificates, options.ca]};
+  const wellKnown = options.isCaAlone === true ? [] : rootCertificates;
+  const trust = {
+    ...(options.ca === undefined ? {} : {ca: [...wellKnown, options.ca]}),
+    ...options.identity,
+  };
   const settings = {
     connect: {timeout: CONNECT_TIMEOUT_MS, ...trust},
     requestTls: {timeout: CONNECT_TIMEOUT_MS, ...trust},
     headersTimeout: stallTimeoutMs,
     bodyTimeout: stallTimeoutMs,
   };
-  const agent =
-    options.proxy === undefined
-      ? new EnvHttpProxyAgent(settings)
-      : new ProxyAgent({uri: options.proxy, ...settings});
+  const agent = options.isDirect === true ? new Agent(settings) : proxied(options.proxy, settings);
   const dispatcher = agent.compose(interceptors.redirect({maxRedirections: MAX_REDIRECTIONS}));
   const closed = new AbortController();
 
@@ -231,6 +238,10 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient & 
       await agent.destroy();
     },
   };
+}
+
+function proxied(uri: string | undefined, settings: Agent.Options): EnvHttpProxyAgent | ProxyAgent {
+  return uri === undefined ? new EnvHttpProxyAgent(settings) : new ProxyAgent({uri, ...settings});
 }
 
 function explain(url: string, error: unknown, isTooSlow: boolean): HttpError {
