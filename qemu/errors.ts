@@ -12,7 +12,8 @@ export type QemuErrorCode =
   | 'timed-out'
   | 'unreachable'
   | 'remote-failed'
-  | 'bad-snapshot';
+  | 'bad-snapshot'
+  | 'bad-frame';
 
 /** What can go wrong between us and a virtual machine. */
 export class QemuError extends CodedError<QemuErrorCode> {}

@@ -82,6 +82,11 @@ const DOOR_KEYS: Readonly<Record<string, {door: string; why: string; holds: (tex
     why: "a machine's state goes through a socket",
     holds: speaksToPathsOnly,
   },
+  'qemu/cluster/jack.ts': {
+    door: 'net',
+    why: "a machine's network cable is a socket",
+    holds: speaksToPathsOnly,
+  },
 };
 
 /** Modules of Node that a pure codec may use: they compute, and touch neither files, network, clock nor chance. */

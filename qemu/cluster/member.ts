@@ -1,0 +1,104 @@
+/** One member of a cluster while it runs: a machine with two network cards, and how it is made a member over ssh. */
+import {join} from 'node:path';
+import {type BaseImage, createOverlay} from '../disk.ts';
+import {type Machine, startMachine} from '../machine.ts';
+import type {SshClient, SshKey} from '../ssh.ts';
+import {ETCD_CLIENT_PORT, memberFiles, setupScript} from './member-setup.ts';
+import type {MemberPlan} from './plan.ts';
+
+export const MEMBER_USER = 'core';
+/** A boot takes 10 s with KVM and a minute in emulation; three at once on two busy processors several. */
+export const BOOT_DEADLINE_MS = 20 * 60_000;
+const SETUP_DEADLINE_MS = 5 * 60_000;
+const SSH_PORT = 22;
+
+export interface MemberOptions {
+  plan: MemberPlan;
+  image: BaseImage;
+  sectorBytes: 512 | 4096;
+  diskBytes: number;
+  memoryMiB: number;
+  cpus: number;
+  key: SshKey;
+  /** For the disk and the console's log. */
+  folder: string;
+  /** Where the switch listens for this member. */
+  switchSocket: string;
+  signal: AbortSignal;
+}
+
+export interface Member {
+  readonly plan: MemberPlan;
+  readonly machine: Machine;
+  readonly ssh: SshClient;
+  /** etcd's address for clients, as this machine reaches it. */
+  readonly etcdUrl: string;
+  readonly consoleLog: string;
+  /** A command as root; its standard output. Throws QemuError. */
+  runAsRoot(command: readonly [string, ...string[]], stdin?: string): Promise<string>;
+}
+
+/** Starts the machine; it has not booted yet when this returns. Throws QemuError, ExecError. */
+export async function startMember(options: MemberOptions): Promise<Member> {
+  const {plan, folder, signal} = options;
+  const disk = join(folder, `${plan.name}.qcow2`);
+  const consoleLog = join(folder, `${plan.name}.log`);
+  await createOverlay(disk, options.image, options.diskBytes);
+  const machine = await startMachine({
+    name: plan.name,
+    memoryMiB: options.memoryMiB,
+    cpus: options.cpus,
+    watchdog: true,
+    disks: [{path: disk, format: 'qcow2', sectorBytes: options.sectorBytes, cache: 'unsafe'}],
+    networks: [
+      {
+        kind: 'user',
+        hostname: plan.name,
+        forwards: [
+          {hostPort: 0, guestPort: SSH_PORT},
+          {hostPort: 0, guestPort: ETCD_CLIENT_PORT},
+        ],
+      },
+      {kind: 'socket', path: options.switchSocket, mac: plan.mac},
+    ],
+    credentials: {'caisson.ssh-authorized-keys': `${options.key.publicKey}\n`},
+    consoleLog,
+    signal,
+  });
+  const ssh = machine.ssh(MEMBER_USER, options.key.identityFile);
+  return {
+    plan,
+    machine,
+    ssh,
+    consoleLog,
+    etcdUrl: `http://127.0.0.1:${machine.hostPort(ETCD_CLIENT_PORT)}`,
+    runAsRoot: (command, stdin) =>
+      ssh.output(['sudo', '-n', ...command], {
+        deadlineMs: SETUP_DEADLINE_MS,
+        signal,
+        ...(stdin === undefined ? {} : {stdin}),
+      }),
+  };
+}
+
+/** Waits for the boot. Throws QemuError `timed-out`. */
+export async function waitForBoot({ssh}: Member, signal: AbortSignal): Promise<void> {
+  await ssh.waitUntilUp({deadlineMs: BOOT_DEADLINE_MS, signal});
+}
+
+/** Writes the member's files and starts etcd, which is ready when a majority of the members is. */
+export async function configureMember(
+  member: Member,
+  members: readonly MemberPlan[],
+  updateSettings: Readonly<Record<string, string>>,
+): Promise<void> {
+  const files = memberFiles({self: member.plan, members, updateSettings});
+  const script = [
+    setupScript(files),
+    `hostnamectl hostname ${member.plan.name}\n`,
+    'networkctl reload\n',
+    'systemctl enable --quiet etcd.service\n',
+    'systemctl start --no-block etcd.service\n',
+  ].join('');
+  await member.runAsRoot(['sh', '-e', '-s'], script);
+}
