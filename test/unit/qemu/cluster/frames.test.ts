@@ -43,7 +43,10 @@ describe('FrameSplitter', () => {
           found.push(...splitter.push(stream.subarray(at, at + length)));
           at += length;
         }
-        assert.deepEqual(found, frames.map((bytes) => Buffer.from(bytes)));
+        assert.deepEqual(
+          found,
+          frames.map((bytes) => Buffer.from(bytes)),
+        );
       }),
     );
   });
