@@ -83,6 +83,7 @@ export function describeEvent(
 ): string {
   const code = errorCode === null ? 'no reason given' : nameErrorCode(errorCode);
   if (result === 0) return code === 'ROLLBACK' ? 'came back to the version before' : `update failed: ${code}`;
+  if (type === 3 && result === 4) return 'update cancelled';
   if (result === 9) return `update put off: ${code}`;
   if (type === 3 && result === 2)
     return ['', '0.0.0.0', null].includes(previousVersion) ? 'runs' : `runs, updated from ${previousVersion}`;

@@ -25,6 +25,13 @@ export interface Step {
 }
 
 const STAGE_REACHED = {result: EVENT_RESULTS.SUCCESS, errorCode: null, previousVersion: null};
+/** The result that Omaha has for what its user stopped. The lineage never sent it, and left the server guessing. */
+const CANCELLED: OmahaEvent = {
+  type: EVENT_TYPES.UPDATE_COMPLETE,
+  result: EVENT_RESULTS.CANCELLED,
+  errorCode: null,
+  previousVersion: null,
+};
 const DOWNLOAD_STARTED: OmahaEvent = {type: EVENT_TYPES.DOWNLOAD_STARTED, ...STAGE_REACHED};
 const DOWNLOAD_FINISHED: OmahaEvent = {type: EVENT_TYPES.DOWNLOAD_FINISHED, ...STAGE_REACHED};
 
@@ -44,15 +51,15 @@ function expected(state: State, event: Event, settings: Settings): Step | null {
       return onTrial(state, event);
     case 'checking':
       if (event.kind === 'checked') return checked(state, event);
-      return working(event);
+      return working(event, []);
     case 'available':
-      if (event.kind !== 'prepared') return working(event);
+      if (event.kind !== 'prepared') return installing(event);
       return keep({kind: 'downloading', offer: state.offer}, {kind: 'report', event: DOWNLOAD_STARTED});
     case 'downloading':
-      if (event.kind !== 'applied') return working(event);
+      if (event.kind !== 'applied') return installing(event);
       return keep({kind: 'verifying', offer: state.offer}, {kind: 'report', event: DOWNLOAD_FINISHED});
     case 'verifying':
-      if (event.kind !== 'verified') return working(event);
+      if (event.kind !== 'verified') return installing(event);
       return keep({kind: 'finalizing', offer: state.offer});
     case 'finalizing':
       if (event.kind === 'committed') return awaitReboot(event.target);
@@ -62,7 +69,7 @@ function expected(state: State, event: Event, settings: Settings): Step | null {
       if (event.kind !== 'reported') return null;
       return goIdle(state.failure.kind === 'policy' ? 'periodic' : 'after-error');
     case 'need-reboot':
-      return needReboot(state, event);
+      return needReboot(state, event, settings);
   }
 }
 
@@ -93,7 +100,8 @@ function idle(state: State, event: Event, settings: Settings): Step | null {
     return {state: {kind: 'checking', wish}, effects: [{kind: 'job', job: {kind: 'check', wish}}]};
   }
   if (event.kind === 'pointed-back') {
-    return keep({kind: 'need-reboot', target: event.target}, {kind: 'plan-reboot', target: event.target});
+    const {target} = event;
+    return keep({kind: 'need-reboot', target, isAsking: false}, {kind: 'plan-reboot', target});
   }
   // The operator's reset clears the memory of a failure, which is not the machine's.
   return event.kind === 'reset' ? keep(state) : null;
@@ -119,16 +127,21 @@ function checked(state: State & {kind: 'checking'}, event: Event & {kind: 'check
 function awaitReboot(target: Target): Step {
   const recorded: readonly Effect[] = target.kind === 'update' ? [{kind: 'record-installed', target}] : [];
   return {
-    state: {kind: 'need-reboot', target},
+    state: {kind: 'need-reboot', target, isAsking: false},
     effects: [...recorded, schedule('periodic'), {kind: 'plan-reboot', target}],
   };
 }
 
 /** What is the same in all states that have a job and may be told to stop. */
-function working(event: Event): Step | null {
+function working(event: Event, told: readonly Effect[]): Step | null {
   if (event.kind === 'failed') return failed(event.failure);
   if (event.kind !== 'reset') return null;
-  return goIdle('periodic', [{kind: 'abort-job'}, info('stopped by an operator')]);
+  return goIdle('periodic', [{kind: 'abort-job'}, info('stopped by an operator'), ...told]);
+}
+
+/** The server has given an update away by then, and counts this host as busy with it. */
+function installing(event: Event): Step | null {
+  return working(event, [{kind: 'report', event: CANCELLED}]);
 }
 
 function failed(failure: Failure): Step {
@@ -141,14 +154,38 @@ function failed(failure: Failure): Step {
   };
 }
 
-function needReboot(state: State & {kind: 'need-reboot'}, event: Event): Step | null {
-  if (event.kind === 'reboot-due') return keep(state, {kind: 'plan-reboot', target: state.target});
-  // What is installed stays: a newer release comes after the reboot.
-  if (event.kind === 'woken') return keep(state, schedule('periodic'));
-  if (event.kind === 'reset')
-    return goIdle('periodic', [{kind: 'drop-pending', reason: 'dropped by an operator'}]);
-  if (event.kind !== 'pointed-back') return null;
-  return keep({kind: 'need-reboot', target: event.target}, {kind: 'plan-reboot', target: event.target});
+function needReboot(state: State & {kind: 'need-reboot'}, event: Event, settings: Settings): Step | null {
+  const {target, isAsking} = state;
+  const rested: State = {...state, isAsking: false};
+  switch (event.kind) {
+    case 'reboot-due':
+      return keep(state, {kind: 'plan-reboot', target});
+    case 'woken':
+      // What is installed stays, and a newer release comes after the reboot; but the server still sees the host.
+      if (isAsking || !settings.hasServer) return keep(state, schedule('periodic'));
+      return keep({...state, isAsking: true}, {kind: 'job', job: {kind: 'look', target}});
+    case 'looked':
+      if (!isAsking) return null;
+      return keep(rested, {kind: 'record-check', outcome: event.outcome}, schedule('periodic'));
+    case 'failed':
+      if (!isAsking) return null;
+      return keep(rested, {kind: 'record-failure', failure: event.failure}, schedule('after-error'));
+    case 'reset': {
+      const stop: readonly Effect[] = isAsking ? [{kind: 'abort-job'}] : [];
+      return goIdle('periodic', [...stop, {kind: 'drop-pending', reason: 'dropped by an operator'}]);
+    }
+    case 'pointed-back':
+      return keep({...state, target: event.target}, {kind: 'plan-reboot', target: event.target});
+    case 'booted':
+    case 'became-good':
+    case 'checked':
+    case 'prepared':
+    case 'applied':
+    case 'verified':
+    case 'committed':
+    case 'reported':
+      return null;
+  }
 }
 
 function goIdle(next: NextCheck, before: readonly Effect[] = []): Step {

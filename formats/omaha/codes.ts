@@ -13,6 +13,8 @@ export const EVENT_RESULTS = {
   SUCCESS: 1,
   /** After the reboot into the new system. */
   SUCCESS_REBOOT: 2,
+  /** It was stopped, or dropped after it was installed. */
+  CANCELLED: 4,
   DEFERRED: 9,
 } as const;
 

@@ -76,8 +76,9 @@ export const STATES: readonly State[] = [
   {kind: 'verifying', offer: OFFER},
   {kind: 'finalizing', offer: OFFER},
   {kind: 'reporting-error', failure: FAILURE},
-  {kind: 'need-reboot', target: TARGET},
-  {kind: 'need-reboot', target: BACK},
+  {kind: 'need-reboot', target: TARGET, isAsking: false},
+  {kind: 'need-reboot', target: TARGET, isAsking: true},
+  {kind: 'need-reboot', target: BACK, isAsking: false},
 ];
 
 export const EVENTS: readonly Event[] = [
@@ -85,6 +86,7 @@ export const EVENTS: readonly Event[] = [
   {kind: 'became-good'},
   ...[TIMER_WISH, OPERATOR_WISH, LOOK_WISH, FILE_WISH].map((wish) => ({kind: 'woken', wish}) as const),
   ...OUTCOMES.map((outcome) => ({kind: 'checked', outcome}) as const),
+  {kind: 'looked', outcome: {kind: 'nothing', detail: 'nothing newer'}},
   {kind: 'prepared'},
   {kind: 'applied'},
   {kind: 'verified'},

@@ -40,6 +40,7 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
     progress: null,
     waiting: [],
     lastCheck: {at: AT - 60_000, outcome: 'nothing', version: null, detail: 'nothing newer'},
+    lastOffer: null,
     nextCheckAt: AT + 1_800_000,
     lastUpdate: null,
     lastError: null,

@@ -66,6 +66,11 @@ export const statusSchema = z.object({
       detail: text,
     })
     .nullable(),
+  /**
+   * What the server last said it has for this host, wanted here or not: `version` is null when it had nothing newer.
+   * Null until it was asked. Questions for a certain version do not count.
+   */
+  lastOffer: z.object({at: time, version: text.nullable()}).nullable(),
   nextCheckAt: time.nullable(),
   lastUpdate: z
     .object({

@@ -1,11 +1,12 @@
 /** The check: what is on offer, by the server or in a file, and whether this host wants it. */
+import {OmahaError} from '../../formats/omaha/errors.ts';
 import {eventOfCheck, type OmahaHost} from '../omaha/request-of.ts';
 import {checkForUpdate} from '../omaha/client.ts';
 import {type PayloadState, payloadStateFor, waitsUntil} from '../omaha/payload-policy.ts';
 import type {UpdateConf} from '../../formats/update-conf.ts';
 import type {HttpExchange} from '../../platform/http.ts';
 import {type Candidate, type HostFacts, type Policy, decide} from '../decide.ts';
-import type {CheckOutcome, Offer, Wish} from '../machine/states.ts';
+import type {CheckOutcome, LookOutcome, Offer, Target, Wish} from '../machine/states.ts';
 import {CheckError} from './failure.ts';
 import {describePayloadFile} from './payload-file.ts';
 
@@ -21,17 +22,22 @@ export interface CheckContext {
   signal: AbortSignal;
 }
 
-export interface Checked {
-  outcome: CheckOutcome;
+export interface Checked<Outcome = CheckOutcome> {
+  outcome: Outcome;
   /** For the schedule. */
   pollSeconds: number | null;
+  /**
+   * What the channel has for this host, whether the host wants it or not. Null when that was not the question, or no
+   * answer to it.
+   */
+  onOffer: {version: string | null} | null;
 }
 
 /** Throws CheckError, and for a file PayloadError or an error of the operating system. */
 export async function checkFile(path: string, wish: Wish, context: CheckContext): Promise<Checked> {
   const {candidate, bytes} = await describePayloadFile(path);
   const offer: Offer = {version: candidate.version, bytes, source: {kind: 'file', path}, wish};
-  return {outcome: judge(candidate, offer, context), pollSeconds: null};
+  return {outcome: judge(candidate, offer, context), pollSeconds: null, onOffer: null};
 }
 
 export async function checkServer(
@@ -54,6 +60,7 @@ export async function checkServer(
     return {
       outcome: {kind: 'nothing', detail: `${url} has nothing newer for this host${wanted}`},
       pollSeconds,
+      onOffer: wish.version === null ? {version: null} : null,
     };
   }
   const found = result.offer;
@@ -66,7 +73,46 @@ export async function checkServer(
   // What the signed manifest will say is not known yet.
   const candidate = {version: found.version, product: null, architecture: null, maxTimestamp: null};
   const outcome = judge(candidate, offer, context);
-  return {outcome: outcome.kind === 'offered' ? holdBack(outcome, context) : outcome, pollSeconds};
+  return {
+    outcome: outcome.kind === 'offered' ? holdBack(outcome, context) : outcome,
+    pollSeconds,
+    onOffer: wish.version === null ? {version: found.version} : null,
+  };
+}
+
+/**
+ * For a host that waits for its reboot: nothing is taken, and no event tells that the host came up. Servers that count
+ * updates may refuse to answer while one is under way; the sign of life has reached them all the same.
+ */
+export async function lookAtServer(
+  http: HttpExchange,
+  url: string,
+  {version}: Target,
+  {conf, host, signal}: Pick<CheckContext, 'conf' | 'host' | 'signal'>,
+): Promise<Checked<LookOutcome>> {
+  const result = await checkForUpdate({http, url}, host, {
+    by: 'timer',
+    targetVersionPrefix: conf.settings.pin ?? '',
+    events: [],
+    signal,
+  });
+  if (result.kind === 'failed') {
+    const {code, error, status} = result;
+    if (!(error instanceof OmahaError && error.code === 'refused')) throw new CheckError(code, error, status);
+    const detail = `${url} does not say what it offers while ${version} waits for the reboot: ${error.message}`;
+    return {outcome: {kind: 'nothing', detail}, pollSeconds: null, onOffer: null};
+  }
+  const {pollSeconds} = result;
+  const offered = result.kind === 'offered' ? result.offer.version : null;
+  return {outcome: describeLook(offered, version, url), pollSeconds, onOffer: {version: offered}};
+}
+
+function describeLook(offered: string | null, waiting: string, url: string): LookOutcome {
+  if (offered === null || offered === waiting) {
+    const what = offered === null ? 'offers nothing newer' : `still offers ${waiting}`;
+    return {kind: 'nothing', detail: `${url} ${what}, and ${waiting} waits for the reboot`};
+  }
+  return {kind: 'refused', version: offered, detail: `${waiting} waits for the reboot and comes first`};
 }
 
 export function policyOf({settings}: UpdateConf, wish: Wish): Policy {

@@ -97,11 +97,18 @@ export async function denyVersion({state}: Pick<EffectTools, 'state'>, entry: De
 }
 
 async function dropPending(reason: string, tools: EffectTools): Promise<void> {
-  const {state, history, clock, journal, planner} = tools;
+  const {state, history, clock, journal, planner, reporter} = tools;
   planner.cancelReboot();
   const pending = await state.pending();
   if (pending === null) return;
   journal.info(`${pending.version} is not what the next reboot starts any more: ${reason}`);
+  // To the server the host has it installed, until it hears of this.
+  await reporter.add({
+    type: EVENT_TYPES.UPDATE_COMPLETE,
+    result: EVENT_RESULTS.CANCELLED,
+    errorCode: null,
+    previousVersion: null,
+  });
   const detail = `${pending.version} was dropped: ${reason}`;
   await history.change({
     lastUpdate: {at: clock.now(), outcome: 'dropped', version: pending.version, detail},

@@ -4,13 +4,15 @@ import {statusSchema} from '../api/status.ts';
 import {STATE_FILES} from '../paths.ts';
 import type {StateStore} from '../state/store.ts';
 
-const {lastCheck, lastUpdate, lastError, counters} = statusSchema.shape;
+const {lastCheck, lastOffer, lastUpdate, lastError, counters} = statusSchema.shape;
 
 /** Fields of other versions are passed over, as in the other documents. */
 export const historySchema = z.object({
   /** The version that this host was installed with. */
   alephVersion: z.string().max(128),
   lastCheck,
+  /** Absent in the documents of releases before it. */
+  lastOffer: lastOffer.default(null),
   lastUpdate,
   lastError,
   counters,
@@ -27,6 +29,7 @@ export async function openHistory(state: StateStore, version: string): Promise<H
   let history: History = (await state.read(STATE_FILES.history, historySchema)) ?? {
     alephVersion: version,
     lastCheck: null,
+    lastOffer: null,
     lastUpdate: null,
     lastError: null,
     counters: {checks: 0, checkFailures: 0, updates: 0, updateFailures: 0},

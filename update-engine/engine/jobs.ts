@@ -1,8 +1,9 @@
 /** The three jobs of the machine, with all they need of the world. Each gives the event that ends it, or throws. */
 import {EVENT_RESULTS, EVENT_TYPES} from '../../formats/omaha/codes.ts';
+import type {HttpExchange} from '../../platform/http.ts';
 import {createRateLimit} from '../../platform/rate-limit.ts';
 import {type Candidate, type HostFacts, decide} from '../decide.ts';
-import type {Event, Failure, Job, Offer, Wish} from '../machine/states.ts';
+import type {Event, Failure, Job, Offer, Target, Wish} from '../machine/states.ts';
 import {failureKindOf} from '../omaha/error-codes.ts';
 import {
   type PayloadState,
@@ -15,7 +16,7 @@ import {openPayload} from '../omaha/payload-source.ts';
 import {STATE_FILES} from '../paths.ts';
 import {SlotError} from '../slots/errors.ts';
 import type {Board} from './board.ts';
-import {type CheckContext, checkFile, checkServer, policyOf} from './check.ts';
+import {type CheckContext, type Checked, checkFile, checkServer, lookAtServer, policyOf} from './check.ts';
 import {CheckError, RefusedError} from './failure.ts';
 import {httpOptions, omahaHost} from './host-facts.ts';
 import {install} from './install.ts';
@@ -48,11 +49,13 @@ export async function runJob(
       return installOffer(job.offer, tools, tell, signal);
     case 'report-failure':
       return reportFailure(job.failure, tools);
+    case 'look':
+      return look(job.target, tools, signal);
   }
 }
 
 async function check(wish: Wish, tools: JobTools, signal: AbortSignal): Promise<Event> {
-  const {conf, identity, history, planner, clock} = tools;
+  const {conf, identity, history, clock} = tools;
   const {settings} = conf.current();
   const context: CheckContext = {
     conf: conf.current(),
@@ -67,13 +70,37 @@ async function check(wish: Wish, tools: JobTools, signal: AbortSignal): Promise<
     const {outcome} = await checkFile(wish.payloadPath, wish, context);
     return {kind: 'checked', outcome};
   }
+  return askServer(tools, {kind: 'checked'}, (http, url) => checkServer(http, url, wish, context));
+}
+
+async function look(target: Target, tools: JobTools, signal: AbortSignal): Promise<Event> {
+  const {conf, identity, history} = tools;
+  const host = omahaHost(identity, conf.current().settings, history.read());
+  return askServer(tools, {kind: 'looked'}, (http, url) =>
+    lookAtServer(http, url, target, {conf: conf.current(), host, signal}),
+  );
+}
+
+/** What is the same for everything that is asked: the connection, the schedule, and what is known of the offer. */
+async function askServer<Kind extends 'checked' | 'looked', Outcome>(
+  tools: JobTools,
+  {kind}: {kind: Kind},
+  ask: (http: HttpExchange, url: string) => Promise<Checked<Outcome>>,
+): Promise<{kind: Kind; outcome: Outcome | {kind: 'nothing'; detail: string}}> {
+  const {planner, conf, history, clock, journal} = tools;
+  const {settings} = conf.current();
   if (settings.server.kind === 'disabled')
-    return {kind: 'checked', outcome: {kind: 'nothing', detail: settings.server.reason}};
+    return {kind, outcome: {kind: 'nothing', detail: settings.server.reason}};
   const http = tools.createHttp(await httpOptions(settings));
   try {
-    const {outcome, pollSeconds} = await checkServer(http, settings.server.url, wish, context);
+    const {outcome, pollSeconds, onOffer} = await ask(http, settings.server.url);
     planner.noteCheck({status: null, pollSeconds});
-    return {kind: 'checked', outcome};
+    if (onOffer !== null) {
+      await history
+        .change({lastOffer: {at: clock.now(), version: onOffer.version}})
+        .catch((error: unknown) => journal.warn(`what is offered was not recorded: ${String(error)}`));
+    }
+    return {kind, outcome};
   } catch (error) {
     if (error instanceof CheckError) planner.noteCheck({status: error.status, pollSeconds: null});
     throw error;

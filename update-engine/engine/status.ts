@@ -49,6 +49,7 @@ export function composeStatus(facts: StatusFacts): Status {
     progress: board.progress(facts.now),
     waiting: whyWaiting(facts),
     lastCheck: history.lastCheck,
+    lastOffer: history.lastOffer,
     // Without a server the timer only looks whether there is one by now.
     nextCheckAt: settings.server.kind === 'url' ? board.nextCheckAt : null,
     lastUpdate: history.lastUpdate,

@@ -85,7 +85,8 @@ export type State =
   | {kind: 'verifying'; offer: Offer}
   | {kind: 'finalizing'; offer: Offer}
   | {kind: 'reporting-error'; failure: Failure}
-  | {kind: 'need-reboot'; target: Target};
+  /** `isAsking`: the server is being asked meanwhile what it offers now. */
+  | {kind: 'need-reboot'; target: Target; isAsking: boolean};
 
 export type CheckOutcome =
   | {kind: 'nothing'; detail: string}
@@ -93,11 +94,15 @@ export type CheckOutcome =
   /** It would be installed, were that wished. */
   | {kind: 'offered'; offer: Offer};
 
+export type LookOutcome = Exclude<CheckOutcome, {kind: 'offered'}>;
+
 export type Event =
   | {kind: 'booted'; situation: Situation}
   | {kind: 'became-good'}
   | {kind: 'woken'; wish: Wish}
   | {kind: 'checked'; outcome: CheckOutcome}
+  /** The same for a host that waits for its reboot: nothing is installed, whatever is offered. */
+  | {kind: 'looked'; outcome: LookOutcome}
   /** How far the install job has come; `committed` is its end. */
   | {kind: 'prepared'}
   | {kind: 'applied'}
@@ -124,6 +129,7 @@ export type Effect =
   | {kind: 'confirm'; pending: Pending}
   /** Deny list first, and last the pending document. */
   | {kind: 'give-up'; pending: Pending; reason: string}
+  /** What was installed is not to be started after all; the server hears of it. */
   | {kind: 'drop-pending'; reason: string}
   | {kind: 'record-check'; outcome: CheckOutcome}
   | {kind: 'record-failure'; failure: Failure}
@@ -133,7 +139,11 @@ export type Effect =
   | {kind: 'log'; level: 'info' | 'warn'; text: string};
 
 export type Job =
-  {kind: 'check'; wish: Wish} | {kind: 'install'; offer: Offer} | {kind: 'report-failure'; failure: Failure};
+  | {kind: 'check'; wish: Wish}
+  | {kind: 'install'; offer: Offer}
+  | {kind: 'report-failure'; failure: Failure}
+  /** Asks the server without taking anything, so that it sees the host and the host learns what is offered. */
+  | {kind: 'look'; target: Target};
 
 export interface Settings {
   /** False with SERVER=disabled: only an operator's payload file leads anywhere then. */
@@ -163,7 +173,7 @@ export function statusOf(state: State): StatusName {
   }
 }
 
-/** The job that runs while the state lasts. */
+/** The job that runs while the state lasts; waiting for a reboot has one now and then. */
 const JOB_OF = {
   starting: null,
   idle: null,
@@ -174,9 +184,9 @@ const JOB_OF = {
   verifying: 'install',
   finalizing: 'install',
   'reporting-error': 'report-failure',
-  'need-reboot': null,
+  'need-reboot': 'look',
 } as const satisfies Record<State['kind'], Job['kind'] | null>;
 
 export function jobOf(state: State): Job['kind'] | null {
-  return JOB_OF[state.kind];
+  return state.kind === 'need-reboot' && !state.isAsking ? null : JOB_OF[state.kind];
 }

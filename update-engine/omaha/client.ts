@@ -64,11 +64,6 @@ export async function checkForUpdate(
   }
 }
 
-/** A sign of life without a question; what a host sends that waits for its reboot. Throws as `reportEvent`. */
-export async function sendPing(server: OmahaServer, host: OmahaHost, signal: AbortSignal): Promise<void> {
-  await ask(server, requestOf(host, {by: 'timer', ping: true, updateCheck: null, events: []}), signal);
-}
-
 /** Throws HttpError or OmahaError when the server did not take it, and the signal's reason. */
 export async function reportEvent(
   server: OmahaServer,

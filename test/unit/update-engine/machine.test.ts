@@ -55,6 +55,7 @@ describe('step', () => {
       {kind: 'verified'},
       {kind: 'committed', target: TARGET},
       {kind: 'woken', wish: TIMER_WISH},
+      {kind: 'looked', outcome: {kind: 'nothing', detail: 'the same'}},
       {kind: 'reboot-due'},
     ]);
     assert.deepEqual(lines, [
@@ -65,7 +66,8 @@ describe('step', () => {
       'applied: VERIFYING; report',
       'verified: FINALIZING; ',
       'committed: UPDATED_NEED_REBOOT; record-installed, schedule, plan-reboot',
-      'woken: UPDATED_NEED_REBOOT; schedule',
+      'woken: UPDATED_NEED_REBOOT; job look',
+      'looked: UPDATED_NEED_REBOOT; record-check, schedule',
       'reboot-due: UPDATED_NEED_REBOOT; plan-reboot',
     ]);
   });
@@ -130,6 +132,37 @@ describe('step', () => {
     }
   });
 
+  it('keeps in touch with the server while it waits for the reboot, and takes nothing', () => {
+    const waiting: State = {kind: 'need-reboot', target: TARGET, isAsking: false};
+    const asking: State = {...waiting, isAsking: true};
+    const woken: Event = {kind: 'woken', wish: TIMER_WISH};
+    assert.deepEqual(step(waiting, woken, SETTINGS).state, asking);
+    assert.deepEqual(kinds(step(waiting, woken, {hasServer: false}).effects), ['schedule']);
+    assert.deepEqual(kinds(step(asking, woken, SETTINGS).effects), ['schedule']);
+    const failed = step(asking, {kind: 'failed', failure: FAILURE}, SETTINGS);
+    assert.deepEqual(failed.state, waiting);
+    assert.deepEqual(kinds(failed.effects), ['record-failure', 'schedule']);
+    // The restart may become due, or an operator change their mind, while the server takes its time.
+    assert.equal(step(asking, {kind: 'reboot-due'}, SETTINGS).state, asking);
+    assert.deepEqual(kinds(step(asking, {kind: 'reset'}, SETTINGS).effects), [
+      'abort-job',
+      'drop-pending',
+      'schedule',
+    ]);
+  });
+
+  it('tells the server of an installation that an operator stopped, and of no check', () => {
+    const told = STATES.filter((state) =>
+      step(state, {kind: 'reset'}, SETTINGS).effects.some(
+        (effect) => effect.kind === 'report' && effect.event.type === 3 && effect.event.result === 4,
+      ),
+    );
+    assert.deepEqual(
+      told.map(({kind}) => kind),
+      ['available', 'downloading', 'verifying'],
+    );
+  });
+
   it('changes nothing for an event that it does not expect, and says so', () => {
     let surprises = 0;
     for (const state of STATES) {
@@ -157,7 +190,10 @@ describe('any sequence of events', () => {
         for (const event of sequence) {
           const next = step(state, event, {hasServer});
           // These events come from a job, and end it.
-          if (['checked', 'committed', 'failed', 'reported'].includes(event.kind) && next.state !== state)
+          if (
+            ['checked', 'looked', 'committed', 'failed', 'reported'].includes(event.kind) &&
+            next.state !== state
+          )
             job = null;
           for (const effect of next.effects) {
             if (effect.kind === 'abort-job') job = null;
