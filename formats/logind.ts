@@ -17,6 +17,7 @@ export interface Inhibitor {
 
 export interface SessionName {
   readonly id: string;
+  readonly uid: number;
   readonly user: string;
   /** D-Bus object. */
   readonly path: string;
@@ -77,7 +78,7 @@ export function parseInhibitors(text: string): readonly Inhibitor[] {
 /** The answer of Manager.ListSessions. Throws LogindError. */
 export function parseSessionNames(text: string): readonly SessionName[] {
   const {data} = parse(sessionsSchema, text);
-  return data[0].map(([id, , user, , path]) => ({id, user, path}));
+  return data[0].map(([id, uid, user, , path]) => ({id, uid, user, path}));
 }
 
 /** The answer of Properties.GetAll for org.freedesktop.login1.Session. Throws LogindError. */
@@ -92,6 +93,45 @@ export function parseSession(text: string): Session {
     remoteHost: RemoteHost.data,
     leader: Leader.data,
   };
+}
+
+export interface Terminal {
+  /** `/dev/pts/0`. */
+  readonly path: string;
+  /** Of its owner. */
+  readonly uid: number;
+}
+
+/** A session in which somebody sits, as far as can be told. */
+export interface InteractiveSession {
+  readonly id: string;
+  readonly user: string;
+  /** Where from; empty for one at the machine itself. */
+  readonly remoteHost: string;
+  /** Paths; none for a graphical one. */
+  readonly terminals: readonly string[];
+}
+
+/** Of sessions of type `tty`, which those without a terminal are as well. */
+const GRAPHICAL = ['x11', 'wayland', 'mir', 'web'];
+
+/**
+ * Those of people. sshd does not tell logind the terminal of a session, nor whether it has any; it is one of the pseudo
+ * terminals that belong to its user, and without any such it is a command or a copy, which the lineage did not wait for
+ * either.
+ */
+export function interactiveSessions(
+  sessions: readonly (SessionName & Session)[],
+  pseudoTerminals: readonly Terminal[],
+): readonly InteractiveSession[] {
+  return sessions
+    .filter((session) => session.class.startsWith('user') && session.state !== 'closing')
+    .flatMap(({id, uid, user, remoteHost, tty, type}) => {
+      const own = pseudoTerminals.filter((each) => each.uid === uid).map(({path}) => path);
+      const terminals = /^(pts\/\d+|tty\w+)$/.test(tty) ? [`/dev/${tty}`] : own;
+      const isInteractive = GRAPHICAL.includes(type) || (type === 'tty' && terminals.length > 0);
+      return isInteractive ? [{id, user, remoteHost, terminals}] : [];
+    });
 }
 
 /**

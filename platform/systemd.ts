@@ -65,3 +65,13 @@ export function createNotifier({socket, watchdogUsec, pid, warn}: NotifierOption
 export async function rebootMachine(signal?: AbortSignal): Promise<void> {
   await exec(['systemctl', 'reboot', '--no-wall'], {timeoutMs: 60_000, signal});
 }
+
+/** Returns when a unit is up; for `Type=oneshot` that is when it has ended. Throws ExecError when it failed. */
+export async function startUnit(unit: string, signal: AbortSignal): Promise<void> {
+  await exec(['systemctl', 'start', '--', unit], {signal});
+}
+
+/** Returns when nothing of it runs any more. */
+export async function stopUnit(unit: string): Promise<void> {
+  await exec(['systemctl', 'stop', '--', unit], {timeoutMs: 2 * 60_000});
+}

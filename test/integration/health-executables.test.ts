@@ -4,13 +4,16 @@ import {chmod, mkdir, mkdtemp, rm, symlink, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterEach, beforeEach, describe, it} from 'node:test';
-import {findExecutables} from '../../update-engine/health/executables.ts';
+import {findExecutables} from '../../update-engine/executables.ts';
 
+let parent = '';
 let folder = '';
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'health-d-'));
+  parent = await mkdtemp(join(tmpdir(), 'executables-'));
+  folder = join(parent, 'health.d');
+  await mkdir(folder);
 });
-afterEach(() => rm(folder, {recursive: true}));
+afterEach(() => rm(parent, {recursive: true}));
 
 async function write(name: string, text: string, mode = 0o755): Promise<void> {
   await writeFile(join(folder, name), `#!/bin/sh\n${text}\n`);
@@ -84,9 +87,10 @@ describe('executables in health.d', () => {
     assert.equal(line, 'health.d/10-slow failed was stopped at the deadline');
   });
 
-  it('keeps little of what one prints', async () => {
-    await write('10-loud', 'head -c 3000000 /dev/zero | tr "\\0" x; exit 1');
+  it('keeps little of what one prints, and that is what it said last', async () => {
+    await write('10-loud', 'head -c 3000000 /dev/zero | tr "\\0" x; echo; echo the reason; exit 1');
     const [line] = await run();
     assert.ok((line ?? '').length < 700, String(line?.length));
+    assert.match(line ?? '', /^health\.d\/10-loud failed exit code 1: x+ the reason$/);
   });
 });

@@ -4,11 +4,11 @@
  */
 import {mkdir, rm, writeFile} from 'node:fs/promises';
 import {dirname} from 'node:path';
+import {findExecutables} from '../executables.ts';
 import {readIdentity} from '../identity.ts';
 import {type HOST_PATHS, SLOT_MARKERS} from '../paths.ts';
 import {openState} from '../state/store.ts';
 import {standardChecks} from './checks.ts';
-import {findExecutables} from './executables.ts';
 import {type Check, type CheckResult, type RoundsOptions, runRounds} from './rounds.ts';
 import type {HealthSettings} from './settings.ts';
 import {type RunningSlot, findRunningSlot, giveRunningUp, markRunningGood} from './slot.ts';
