@@ -2,12 +2,12 @@
  * What a build is asked to make: os.yaml, the site's file laid over it, and the options of the command line, checked
  * once. Everything after this module trusts the shape.
  */
-import {type Document, LineCounter, isMap, isNode, isScalar, parseDocument} from 'yaml';
 import {CodedError} from '../formats/errors.ts';
 import {expandBraces} from '../formats/glob.ts';
 import {listIssues, z} from '../formats/schema.ts';
 import {parseSize} from '../formats/units.ts';
 import {isVersion} from '../formats/version.ts';
+import {YamlError, type YamlNode, parseYaml, placeOf, plainValue} from '../formats/yaml.ts';
 
 export type DefinitionErrorCode = 'bad-yaml' | 'bad-definition' | 'bad-version' | 'bad-channel';
 export class DefinitionError extends CodedError<DefinitionErrorCode> {}
@@ -169,49 +169,27 @@ export function checkChannel(name: string, where: string): string {
   return name;
 }
 
+/** A definition has some hundred lines. */
+const MAX_CHARACTERS = 1_000_000;
+
 function parseChecked<T extends z.ZodType>(source: SourceText, schema: T): z.output<T> {
-  const lineCounter = new LineCounter();
-  const document = parseDocument(source.text, {
-    lineCounter,
-    uniqueKeys: true,
-    strict: true,
-    // A key that is no text is an unknown key to the schema; a warning of the parser would only come between.
-    logLevel: 'error',
-    version: '1.2',
-  });
-  const result = schema.safeParse(toPlainValue(document, source));
+  const root = parseSource(source);
+  const result = schema.safeParse(plainValue(root));
   if (result.success) return result.data;
   const findings = listIssues(result.error).map(({path, text}) => {
-    const offset = offsetOf(document, path);
-    return `${source.path}${offset === undefined ? '' : `:${lineCounter.linePos(offset).line}`}: ${text}`;
+    const place = placeOf(root, path);
+    return `${source.path}${place === undefined ? '' : `:${place.line}`}: ${text}`;
   });
   throw new DefinitionError('bad-definition', findings.join('\n'), {
     hint: 'docs/customise.md lists the keys and what they may hold',
   });
 }
 
-function toPlainValue(document: Document.Parsed, source: SourceText): unknown {
-  // A warning is an unknown tag or directive: nothing that a definition has a use for.
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem !== undefined)
-    throw new DefinitionError('bad-yaml', `${source.path}: ${problem.message.trim()}`);
+function parseSource({path, text}: SourceText): YamlNode | null {
   try {
-    return document.toJS({maxAliasCount: 0});
+    return parseYaml(text, {version: '1.2', maxAliases: 0, maxCharacters: MAX_CHARACTERS});
   } catch (error) {
-    if (!(error instanceof ReferenceError)) throw error;
-    throw new DefinitionError('bad-yaml', `${source.path}: aliases (*name) are not supported`, {
-      cause: error,
-    });
+    if (!(error instanceof YamlError)) throw error;
+    throw new DefinitionError('bad-yaml', `${path}: ${error.message}`, {cause: error});
   }
-}
-
-/** Where a key stands in the text, or the list item; for a key that is missing, what it is missing from. */
-function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number | undefined {
-  const parent = path.length > 1 ? document.getIn(path.slice(0, -1), true) : document.contents;
-  const name = path.at(-1);
-  const pair = isMap(parent)
-    ? parent.items.find(({key}) => (isScalar(key) ? key.value : key) === name)
-    : undefined;
-  const found = pair?.key ?? document.getIn(path, true) ?? parent;
-  return isNode(found) ? found.range?.[0] : undefined;
 }
