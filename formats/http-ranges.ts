@@ -42,6 +42,16 @@ export function parseContentRange(text: string | undefined): ContentRange | null
   return isSound ? {range, total: bytes} : null;
 }
 
+/** How two answers show that they are of different files, in words; null when nothing says so. */
+export function differenceOf(before: Validators, now: Validators): string | null {
+  const tags = [before.etag, now.etag];
+  if (tags.every((tag) => tag !== null && isStrong(tag)))
+    return before.etag === now.etag ? null : `ETag ${now.etag}, it was ${before.etag}`;
+  const dates = [before.lastModified, now.lastModified];
+  if (dates.includes(null) || before.lastModified === now.lastModified) return null;
+  return `of ${now.lastModified}, it was of ${before.lastModified}`;
+}
+
 /** What If-Range may carry: a strong tag, else a date (13.1.5); null when there is neither. */
 export function ifRangeOf({etag, lastModified}: Validators): string | null {
   if (etag !== null && isStrong(etag)) return etag;

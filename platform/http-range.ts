@@ -4,7 +4,13 @@
  * What the bytes are worth is for the reader's hashes; this is so that a lie costs a clear error at once and not a
  * failed hash after a gigabyte.
  */
-import {type Validators, ifRangeOf, isStrong, parseContentRange, parseEtag} from '../formats/http-ranges.ts';
+import {
+  type Validators,
+  differenceOf,
+  ifRangeOf,
+  parseContentRange,
+  parseEtag,
+} from '../formats/http-ranges.ts';
 import {HttpError, endlessRedirection} from './http-error.ts';
 import type {HttpAnswer, HttpExchange} from './http.ts';
 
@@ -109,20 +115,9 @@ function checkHead(request: RangeRequest, answer: HttpAnswer): {skip: number; va
 /** Whether the answer can be of the file whose beginning we have. */
 function checkSame({url, offset, validators: before}: RangeRequest, now: Validators): void {
   if (before === null || offset === 0) return;
-  const tags = [before.etag, now.etag];
-  const areStrong = tags.every((tag) => tag !== null && isStrong(tag));
-  if (areStrong && before.etag !== now.etag)
-    throw new HttpError(
-      'changed',
-      `${url} is another file than before: ETag ${now.etag}, it was ${before.etag}`,
-    );
-  const isDated = before.lastModified !== null && now.lastModified !== null;
-  if (!areStrong && isDated && before.lastModified !== now.lastModified) {
-    throw new HttpError(
-      'changed',
-      `${url} is another file than before: of ${now.lastModified}, it was of ${before.lastModified}`,
-    );
-  }
+  const difference = differenceOf(before, now);
+  if (difference !== null)
+    throw new HttpError('changed', `${url} is another file than before: ${difference}`);
 }
 
 function changedLength(url: string, got: number, expected: number): HttpError {

@@ -1,11 +1,10 @@
 /** What an engine does between an installation and the reboot: it keeps in touch with its server, and lets go when told to. */
 import assert from 'node:assert/strict';
-import {once} from 'node:events';
+import {EventEmitter, once} from 'node:events';
 import {createServer} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import {describe, it} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
-import type {Status} from '../../update-engine/api/status.ts';
 import type {DaemonOptions} from '../../update-engine/daemon.ts';
 import {ctl, engineBench} from '../support/engine-bench.ts';
 import {promote, writeConf} from '../support/engine-world.ts';
@@ -13,42 +12,47 @@ import {promote, writeConf} from '../support/engine-world.ts';
 const bench = await engineBench(['1.1.0', '1.2.0']);
 
 describe('a host that waits for its reboot', () => {
-  /** The machine's clock, on which a check comes when the test says so. */
-  function manualChecks(): {clock: DaemonOptions['clock']; checkNow: () => void} {
-    let due = (): void => undefined;
+  /** The machine's clock, on which the next regular check comes when the test says so. */
+  function manualChecks(): {clock: DaemonOptions['clock']; checkNow: () => Promise<void>} {
+    let due: (() => void) | null = null;
+    const planned = new EventEmitter();
     return {
       clock: {
         now: () => Date.now(),
         after(ms, call) {
-          const isCheck = ms > 30 * 60_000;
-          if (isCheck) due = call;
-          const timer = setTimeout(call, isCheck ? 2 ** 31 - 1 : ms).unref();
+          if (ms > 30 * 60_000) {
+            due = call;
+            planned.emit('check');
+            return () => void (due = null);
+          }
+          const timer = setTimeout(call, ms).unref();
           return () => clearTimeout(timer);
         },
         sleep: (ms, signal) => sleep(ms, undefined, {signal}),
       },
-      checkNow: () => due(),
+      async checkNow() {
+        if (due === null) await once(planned, 'check');
+        const call = due;
+        due = null;
+        call?.();
+      },
     };
   }
-
-  const isPlanned = ({lastUpdate, nextCheckAt}: Status): boolean =>
-    lastUpdate?.outcome === 'installed' && nextCheckAt !== null;
 
   it('goes on asking the server, and knows what is offered', async () => {
     const {clock, checkNow} = manualChecks();
     const engine = await bench.start({world: {clock}});
     await ctl(engine, 'update');
-    const before = await engine.until(isPlanned, 'planned');
+    const before = await engine.client.status();
     assert.equal(before.lastOffer?.version, '1.1.0');
-    checkNow();
+    await checkNow();
     const still = await engine.until(({lastCheck}) => lastCheck?.at !== before.lastCheck?.at, 'asked again');
     assert.equal(still.state, 'UPDATED_NEED_REBOOT');
     assert.match(still.lastCheck?.detail ?? '', /still offers 1\.1\.0, and 1\.1\.0 waits for the reboot/);
     assert.equal(still.waiting[0], '1.1.0 waits for a restart by hand: REBOOT_STRATEGY=off');
 
     await promote(bench.world(), '1.2.0');
-    await engine.until(isPlanned, 'planned again');
-    checkNow();
+    await checkNow();
     const moved = await engine.until(({lastOffer}) => lastOffer?.version === '1.2.0', 'told of the next one');
     assert.match(moved.lastCheck?.detail ?? '', /1\.1\.0 waits for the reboot and comes first/);
     assert.equal(moved.pending?.version, '1.1.0');
@@ -58,9 +62,8 @@ describe('a host that waits for its reboot', () => {
     const {clock, checkNow} = manualChecks();
     const engine = await bench.start({world: {clock}});
     await ctl(engine, 'update');
-    await engine.until(isPlanned, 'planned');
     await writeConf(bench.world(), {SERVER: 'http://127.0.0.1:1/v1/update/', REBOOT_STRATEGY: 'off'});
-    checkNow();
+    await checkNow();
     const {lastError, state, lastOffer} = await engine.until(
       ({lastCheck}) => lastCheck?.outcome === 'failed',
       'failed',
@@ -73,9 +76,8 @@ describe('a host that waits for its reboot', () => {
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const {port} = silent.address() as AddressInfo;
     await writeConf(bench.world(), {SERVER: `http://127.0.0.1:${port}/`, REBOOT_STRATEGY: 'off'});
-    await engine.until(isPlanned, 'planned again');
     const asked = once(silent, 'connection');
-    checkNow();
+    await checkNow();
     await asked;
     await ctl(engine, 'reset');
     assert.equal((await engine.client.status()).state, 'IDLE');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {randomBytes} from 'node:crypto';
 import {after, before, beforeEach, describe, it} from 'node:test';
 import type {Offer} from '../../formats/omaha/offer.ts';
+import type {Validators} from '../../formats/http-ranges.ts';
 import {HttpError} from '../../platform/http-error.ts';
 import {createHttpClient} from '../../platform/http.ts';
 import {type PayloadState, payloadStateFor} from '../../update-engine/omaha/payload-policy.ts';
@@ -75,6 +76,25 @@ describe('openPayload', () => {
     assert.ok((await read(source(), 1234)).equals(CONTENT.subarray(1234)));
     assert.equal((await read(source(), CONTENT.length)).length, 0);
     assert.deepEqual([states, retries], [[], []]);
+  });
+
+  it('remembers from run to run what the file was, and says when it is another one', async () => {
+    const seen = new Map<string, Validators>();
+    const changes: string[] = [];
+    const options = {
+      onSeen: (url: string, validators: Validators) => void seen.set(url, validators),
+      onChanged: (text: string) => void changes.push(text),
+    };
+    await read(source({}, options));
+    const before = first.requests.length;
+    await read(source({}, {...options, before: new Map(seen)}), 5000);
+    assert.equal(first.requests[before]?.headers['if-range'], seen.get(first.url)?.etag);
+    assert.deepEqual(changes, []);
+
+    first.replace(randomBytes(CONTENT.length));
+    await read(source({}, {...options, before: new Map(seen)}));
+    assert.match(changes.join(), /another file than before: ETag/);
+    assert.equal(changes.length, 1);
   });
 
   it('goes on where a transfer broke off', async () => {

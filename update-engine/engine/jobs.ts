@@ -179,7 +179,7 @@ type Open = (offset: number, signal: AbortSignal) => AsyncIterable<Uint8Array>;
 async function withSource<T>(offer: Offer, tools: JobTools, use: (open: Open) => Promise<T>): Promise<T> {
   const {source} = offer;
   if (source.kind === 'file') return use((offset, signal) => readPayloadFile(source.path, offset, signal));
-  const {clock, random, journal, state, conf} = tools;
+  const {clock, random, journal, state, conf, progress} = tools;
   const {settings} = conf.current();
   let known = payloadStateFor(source.offer, await state.read(STATE_FILES.payload, payloadStateSchema));
   const save = (next: PayloadState): Promise<void> => state.write(STATE_FILES.payload, (known = next));
@@ -199,6 +199,12 @@ async function withSource<T>(offer: Offer, tools: JobTools, use: (open: Open) =>
     state: known,
     // Within a download it is enough to remember; what an attempt came to is written down.
     onState: (next) => (known = next),
+    before: await progress.sources(),
+    onSeen: (url, validators) => progress.noteSource(url, validators),
+    onChanged(text) {
+      journal.warn(`${text}; the download starts over`);
+      progress.distrust();
+    },
     onRetry: (text) => journal.warn(text),
     now: () => clock.now(),
     random,

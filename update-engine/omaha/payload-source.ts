@@ -4,7 +4,7 @@
  * it tells the policy (`afterFailure`), and the next call begins with another address.
  */
 import type {Offer} from '../../formats/omaha/offer.ts';
-import type {Validators} from '../../formats/http-ranges.ts';
+import {type Validators, differenceOf} from '../../formats/http-ranges.ts';
 import {HttpError} from '../../platform/http-error.ts';
 import {openHttpRange} from '../../platform/http-range.ts';
 import type {HttpExchange} from '../../platform/http.ts';
@@ -30,6 +30,12 @@ export interface PayloadSourceOptions {
   readonly state: PayloadState;
   /** Hears every change of it; whoever wants it to survive writes it down. */
   readonly onState: (state: PayloadState) => void;
+  /** What the addresses gave before, in another run of this program. */
+  readonly before?: ReadonlyMap<string, Validators>;
+  /** Hears what an address gives now. */
+  readonly onSeen?: (url: string, validators: Validators) => void;
+  /** Another file lies there than the one that was begun: what was taken from it is not to be continued. */
+  readonly onChanged?: (text: string) => void;
   /** One sentence for each failure that is not the end. */
   readonly onRetry: (text: string) => void;
   /** Milliseconds since 1970. */
@@ -49,7 +55,7 @@ export interface PayloadSource {
 export function openPayload(options: PayloadSourceOptions): PayloadSource {
   const {http, offer, credentials, limit, onState, onRetry, now, random, sleep} = options;
   /** Of what each address gave: a part of one file is never followed by a part of another. */
-  const seen = new Map<string, Validators>();
+  const seen = new Map<string, Validators>(options.before);
   let state = options.state;
 
   function change(next: PayloadState): void {
@@ -67,7 +73,12 @@ export function openPayload(options: PayloadSourceOptions): PayloadSource {
       headers: authorization(url, credentials),
       signal,
     });
+    const previous = seen.get(url);
+    // From the first byte on, another file is as good as the one before; only what lies in the slot is not of it.
+    const difference = previous === undefined ? null : differenceOf(previous, answer.validators);
+    if (difference !== null) options.onChanged?.(`${url} is another file than before: ${difference}`);
     seen.set(url, answer.validators);
+    options.onSeen?.(url, answer.validators);
     let received = 0;
     for await (const chunk of answer.body) {
       await limit?.take(chunk.length, signal);
@@ -90,7 +101,10 @@ export function openPayload(options: PayloadSourceOptions): PayloadSource {
         signal.throwIfAborted();
         if (!(error instanceof HttpError)) throw error;
         // What was begun is gone; with the same bytes under a new tag the hashes will tell.
-        if (error.code === 'changed') seen.delete(url);
+        if (error.code === 'changed') {
+          seen.delete(url);
+          options.onChanged?.(error.message);
+        }
         const before = state.attempts;
         change(afterFailure(state, offer, failureKindOf(error), now(), random()));
         if (state.attempts > before) throw error;

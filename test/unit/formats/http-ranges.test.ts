@@ -6,7 +6,7 @@ import {
   formatHttpDate,
   selectFromFile,
 } from '../../../formats/http-conditions.ts';
-import {ifRangeOf, parseContentRange, parseEtag} from '../../../formats/http-ranges.ts';
+import {differenceOf, ifRangeOf, parseContentRange, parseEtag} from '../../../formats/http-ranges.ts';
 import {fc} from '../../support/property.ts';
 
 describe('parseEtag', () => {
@@ -41,6 +41,18 @@ describe('ifRangeOf', () => {
     assert.equal(ifRangeOf({etag: '"a"', lastModified}), '"a"');
     assert.equal(ifRangeOf({etag: 'W/"a"', lastModified}), null);
     assert.equal(ifRangeOf({etag: null, lastModified}), lastModified);
+  });
+});
+
+describe('differenceOf', () => {
+  it('trusts strong tags, then dates, and says nothing where neither is there', () => {
+    const of = (etag: string | null, lastModified: string | null = null) => ({etag, lastModified});
+    assert.equal(differenceOf(of('"a"', 'monday'), of('"a"', 'tuesday')), null);
+    assert.equal(differenceOf(of('"a"'), of('"b"')), 'ETag "b", it was "a"');
+    assert.equal(differenceOf(of('W/"a"'), of('W/"b"')), null);
+    assert.equal(differenceOf(of('W/"a"', 'monday'), of('W/"a"', 'tuesday')), 'of tuesday, it was of monday');
+    assert.equal(differenceOf(of(null, 'monday'), of('"b"')), null);
+    assert.equal(differenceOf(of(null), of(null)), null);
   });
 });
 
