@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown
   build: async (signal) => (await import('./build.ts')).buildCommand(signal),
   channels: async (signal) => (await import('./channels.ts')).channelsCommand(signal),
   clean: async (signal) => (await import('./clean.ts')).cleanCommand(signal),
+  cluster: async (signal) => (await import('./cluster.ts')).clusterCommand(signal),
   demo: async (signal) => (await import('./demo.ts')).demoCommand(signal),
   inspect: async (signal) => (await import('./inspect.ts')).inspectCommand(signal),
   keys: async () => (await import('./keys.ts')).keysCommand,

@@ -3,7 +3,7 @@ import type {CommandModule} from 'yargs';
 import {CodedError} from '../formats/errors.ts';
 import {start} from '../platform/exec.ts';
 import {remoteCommand} from '../qemu/ssh.ts';
-import {readSessionNote} from '../qemu/session.ts';
+import {type SessionNote, readSessionNote} from '../qemu/session.ts';
 import {MACHINE_DIR} from './paths.ts';
 
 class SshError extends CodedError<'no-machine'> {}
@@ -38,24 +38,32 @@ export const sshCommand: CommandModule<object, Arguments> = {
     const note = await readSessionNote(MACHINE_DIR);
     if (note === undefined)
       throw new SshError('no-machine', 'no machine is running', {hint: 'start one with: caisson run'});
-    // Every run is a new machine on the same port; its key proves nothing that loopback does not.
-    const options = [
-      'StrictHostKeyChecking=no',
-      'UserKnownHostsFile=/dev/null',
-      'IdentitiesOnly=yes',
-      'LogLevel=ERROR',
-      'ConnectTimeout=60',
-    ];
-    const session = start(
-      [
-        'ssh',
-        ...['-F', 'none', '-p', String(note.port), '-i', note.identityFile, '-l', note.user],
-        ...options.flatMap((option) => ['-o', option]),
-        '127.0.0.1',
-        ...commandLine(words),
-      ],
-      {stdio: 'inherit'},
-    );
-    process.exitCode = (await session.ended).exitCode ?? 1;
+    process.exitCode = await runSsh(note, commandLine(words));
   },
 };
+
+/** ssh in this terminal to a machine on loopback; gives ssh's exit code. */
+export async function runSsh(
+  {port, user, identityFile}: Pick<SessionNote, 'port' | 'user' | 'identityFile'>,
+  command: readonly string[],
+): Promise<number> {
+  // Every run is a new machine on the same port; its key proves nothing that loopback does not.
+  const options = [
+    'StrictHostKeyChecking=no',
+    'UserKnownHostsFile=/dev/null',
+    'IdentitiesOnly=yes',
+    'LogLevel=ERROR',
+    'ConnectTimeout=60',
+  ];
+  const session = start(
+    [
+      'ssh',
+      ...['-F', 'none', '-p', String(port), '-i', identityFile, '-l', user],
+      ...options.flatMap((option) => ['-o', option]),
+      '127.0.0.1',
+      ...command,
+    ],
+    {stdio: 'inherit'},
+  );
+  return (await session.ended).exitCode ?? 1;
+}

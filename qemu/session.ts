@@ -122,8 +122,8 @@ async function prepareDisk({image, diskFile, diskBytes}: SessionOptions, own: st
   return disk;
 }
 
-/** What runs left behind that were killed before they could clean up: the disks of their machines. */
-async function removeAbandoned(folder: string): Promise<void> {
+/** What runs left behind that were killed before they could clean up: the disks of their machines, in `run-PID-...`. */
+export async function removeAbandoned(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const [, pid] = /^run-(\d+)-/.exec(name) ?? [];
     if (pid === undefined || (await pathExists(`/proc/${pid}`))) continue;

@@ -75,7 +75,7 @@ export async function bootCluster(
     members.map(async (member) => {
       await waitForBoot(member, signal);
       say(`${member.plan.name} has booted`);
-      await configureMember(member, plans, updateSettings);
+      await configureMember(member, plans, updateSettings, signal);
       say(`${member.plan.name} is configured: ${member.plan.address}, etcd starts`);
     }),
   );

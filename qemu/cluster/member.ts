@@ -10,6 +10,7 @@ export const MEMBER_USER = 'core';
 /** A boot takes 10 s with KVM and a minute in emulation; three at once on two busy processors several. */
 export const BOOT_DEADLINE_MS = 20 * 60_000;
 const SETUP_DEADLINE_MS = 5 * 60_000;
+const SETUP_ATTEMPTS = 5;
 const SSH_PORT = 22;
 
 export interface MemberOptions {
@@ -86,19 +87,33 @@ export async function waitForBoot({ssh}: Member, signal: AbortSignal): Promise<v
   await ssh.waitUntilUp({deadlineMs: BOOT_DEADLINE_MS, signal});
 }
 
-/** Writes the member's files and starts etcd, which is ready when a majority of the members is. */
+/**
+ * Writes the member's files and starts etcd, which is ready when a majority of the members is. Tried again when it
+ * fails: a host that still boots lets questions to its services time out. Throws QemuError.
+ */
 export async function configureMember(
   member: Member,
   members: readonly MemberPlan[],
   updateSettings: Readonly<Record<string, string>>,
+  signal: AbortSignal,
 ): Promise<void> {
   const files = memberFiles({self: member.plan, members, updateSettings});
   const script = [
     setupScript(files),
-    `hostnamectl hostname ${member.plan.name}\n`,
+    // Not hostnamectl: that starts a service, and waits for it only so long.
+    'cat /etc/hostname > /proc/sys/kernel/hostname\n',
     'networkctl reload\n',
     'systemctl enable --quiet etcd.service\n',
     'systemctl start --no-block etcd.service\n',
   ].join('');
-  await member.runAsRoot(['sh', '-e', '-s'], script);
+  for (let left = SETUP_ATTEMPTS - 1; ; left -= 1) {
+    try {
+      await member.runAsRoot(['sh', '-e', '-s'], script);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (left === 0) throw error;
+      await member.ssh.disconnect();
+    }
+  }
 }

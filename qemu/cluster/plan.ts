@@ -38,7 +38,10 @@ function planMember(number: number): MemberPlan {
 }
 
 /** A member by number (`2`) or by name (`node2`). Throws QemuError `bad-spec`. */
-export function findMember(members: readonly MemberPlan[], wanted: string): MemberPlan {
+export function findMember<M extends Pick<MemberPlan, 'name' | 'number'>>(
+  members: readonly M[],
+  wanted: string,
+): M {
   const found = members.find(({name, number}) => name === wanted || String(number) === wanted);
   if (found !== undefined) return found;
   const known = members.map(({name}) => name).join(', ');
