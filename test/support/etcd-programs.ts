@@ -8,12 +8,11 @@ import {claimCache} from '../../build/cache.ts';
 import {parseLock} from '../../build/lock.ts';
 import {type Mirror, findMirror} from '../../build/mirror.ts';
 import {fetchPackages, packagePath} from '../../build/packages.ts';
-import {defaultCacheDir} from '../../cli/paths.ts';
+import {ROOT_DIR, defaultCacheDir} from '../../cli/paths.ts';
 import {exec} from '../../platform/exec.ts';
 import {pathExists} from '../../platform/files.ts';
 import {type HttpClient, createHttpClient} from '../../platform/http.ts';
 import {silentLog} from '../../platform/log.ts';
-import {ROOT_DIR} from './sources.ts';
 
 export interface EtcdPrograms {
   readonly etcd: string;
