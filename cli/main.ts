@@ -21,6 +21,7 @@ const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown
   clean: async (signal) => (await import('./clean.ts')).cleanCommand(signal),
   cluster: async (signal) => (await import('./cluster.ts')).clusterCommand(signal),
   demo: async (signal) => (await import('./demo.ts')).demoCommand(signal),
+  'fleet-lock': async (signal) => (await import('./fleet-lock.ts')).fleetLockCommand(signal),
   inspect: async (signal) => (await import('./inspect.ts')).inspectCommand(signal),
   keys: async () => (await import('./keys.ts')).keysCommand,
   payload: async (signal) => (await import('./payload.ts')).payloadCommand(signal),
