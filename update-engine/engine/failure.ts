@@ -1,5 +1,5 @@
 /** What an error means to the machine, the server and the operator: its stage, its number in the lineage, its kind. */
-import {CodedError, isCodedError} from '../../formats/errors.ts';
+import {CodedError} from '../../formats/errors.ts';
 import {FatError} from '../../formats/fat/boot-sector.ts';
 import {ERROR_CODES} from '../../formats/omaha/codes.ts';
 import {OmahaError} from '../../formats/omaha/errors.ts';
@@ -9,6 +9,7 @@ import {HttpError} from '../../platform/http-error.ts';
 import type {Failure, Stage, State} from '../machine/states.ts';
 import {checkErrorCode, downloadErrorCode, failureKindOf} from '../omaha/error-codes.ts';
 import {SlotError, type SlotErrorCode} from '../slots/errors.ts';
+import {hintOf} from './hints.ts';
 
 /** A release that is not wanted here, found out after the check: by its signed manifest. */
 export class RefusedError extends CodedError<'refused'> {}
@@ -90,13 +91,4 @@ function judge(error: unknown, stage: Stage): Pick<Failure, 'code' | 'kind'> {
   if (error instanceof FatError) return {code: ERROR_CODES.KERNEL_DEVICE_OPEN, kind: 'local'};
   if (error instanceof VerityCheckError) return {code: ERROR_CODES.NEW_ROOTFS_VERIFICATION, kind: 'content'};
   return {code: STAGE_CODES[stage], kind: 'local'};
-}
-
-function hintOf(error: unknown): string | null {
-  for (let current: unknown = error; current instanceof Error; current = current.cause)
-    if (isCodedError(current) && current.hint !== undefined) return current.hint;
-  const code = (error as {code?: unknown} | null)?.code;
-  if (code === 'ENOSPC') return 'make room: df -h / shows how much there is, docker system prune frees some';
-  if (code === 'EIO') return 'the disk may be failing: look at its SMART values and at dmesg';
-  return null;
 }
