@@ -244,7 +244,7 @@ function convertScalar(node: Scalar, place: Place): YamlScalar {
 }
 
 function textOf(node: Scalar): string {
-  return node.source ?? String(node.value ?? '');
+  return node.source ?? '';
 }
 
 /** The tree as objects, arrays and values, for a schema. */
