@@ -1,9 +1,10 @@
 /** The GPT partition entry array, UEFI 2.10 section 5.3.3 and table 5.6. */
-import {decodeGuid, encodeGuid, NIL_GUID, parseGuid} from '../guid.ts';
+import {decodeGuid, encodeGuid, GUID_BYTES, NIL_GUID, parseGuid} from '../guid.ts';
 import {checkEntryArray, GptError, type GptEntry} from './types.ts';
 
 /** UTF-16 units, without a terminator being required. */
 const MAX_NAME_UNITS = 36;
+const NIL_TYPE = new Uint8Array(GUID_BYTES);
 const MAX_U64 = (1n << 64n) - 1n;
 /** Offsets of table 5.6. */
 const AT = {
@@ -66,8 +67,9 @@ function writeEntry(bytes: Buffer, entry: GptEntry, index: number): void {
 }
 
 function readEntry(bytes: Buffer, index: number): GptEntry | null {
+  // Most entries of a table are unused.
+  if (bytes.compare(NIL_TYPE, 0, GUID_BYTES, AT.typeGuid, AT.uniqueGuid) === 0) return null;
   const typeGuid = decodeGuid(bytes.subarray(AT.typeGuid));
-  if (typeGuid === NIL_GUID) return null;
   if (bytes.subarray(AT.end).some((byte) => byte !== 0)) {
     throw new GptError('bad-reserved', `reserved bytes of the entry of partition ${index + 1} are not zero`);
   }
