@@ -9,8 +9,11 @@ export class ByteSourceError extends CodedError<'truncated'> {}
 export interface ByteSource {
   /** How many there are. */
   readonly bytes: number;
-  /** Gives fewer than `length` only at the end. */
-  readAt(offset: number, length: number): Promise<Uint8Array>;
+  /**
+   * Gives fewer than `length` only at the end. The result may lie in `into`, which has room for it: who reads a whole
+   * disk need not have the garbage of one.
+   */
+  readAt(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
 }
 
 export function sourceOf(bytes: Uint8Array): ByteSource {
@@ -24,9 +27,9 @@ export function sourceOf(bytes: Uint8Array): ByteSource {
 export function windowOf(source: ByteSource, offset: number, bytes: number): ByteSource {
   return {
     bytes,
-    readAt(at, length) {
+    readAt(at, length, into) {
       const wanted = Math.min(length, bytes - at);
-      return wanted <= 0 ? Promise.resolve(new Uint8Array()) : source.readAt(offset + at, wanted);
+      return wanted <= 0 ? Promise.resolve(new Uint8Array()) : source.readAt(offset + at, wanted, into);
     },
   };
 }
@@ -37,8 +40,9 @@ export async function readExactly(
   offset: number,
   length: number,
   what: string,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
-  const bytes = await source.readAt(offset, length);
+  const bytes = await source.readAt(offset, length, into);
   if (bytes.length === length) return bytes;
   throw new ByteSourceError(
     'truncated',

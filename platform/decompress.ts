@@ -2,9 +2,10 @@
  * Compressed bytes as a stream of what they unpack to, never more than the caller said: a bomb costs an error.
  *
  * xz and bzip2 run as processes, one for each stream: they use the other processors, and the memory that a hostile
- * stream asks for is theirs and has a limit. Rejected: one long-lived process fed with stream after stream, which is
- * faster only where starting a process costs more than unpacking (docs/payload.md has the figures) and mixes up whose
- * bytes are whose; decoders in JavaScript or WebAssembly, several times slower.
+ * stream asks for is theirs and has a limit. Starting one takes about as long as unpacking a MiB or two, so whoever has
+ * hundreds of xz streams uses xz-pool.ts first; the verdict about a stream is always spoken here.
+ *
+ * Rejected: decoders in JavaScript or WebAssembly, several times slower.
  */
 import type {Readable} from 'node:stream';
 import {createBrotliDecompress} from 'node:zlib';
@@ -17,7 +18,9 @@ export type DecompressErrorCode =
   /** It unpacks to more than it may. */
   | 'too-long'
   /** It is no such stream, or not all of one. */
-  | 'damaged';
+  | 'damaged'
+  /** A program that unpacks for several ended, and this need not be why: try it with one of its own. */
+  | 'interrupted';
 
 export class DecompressError extends CodedError<DecompressErrorCode> {}
 
@@ -40,12 +43,18 @@ export type Decompress = (
 /** What `xz -9` needs, with room. Only streams that were made to be nasty want more. */
 const XZ_MEMORY = '80MiB';
 
-const PROGRAMS: Readonly<Record<'xz' | 'bzip2', Argv>> = {
+export const PROGRAMS: Readonly<Record<'xz' | 'bzip2', Argv>> = {
   xz: ['xz', '--format=xz', '--decompress', '--stdout', '--threads=1', `--memlimit-decompress=${XZ_MEMORY}`],
   bzip2: ['bzip2', '--decompress', '--stdout', '--quiet'],
 };
 /** Options from the environment are not ours. */
-const ENV = {XZ_OPT: undefined, XZ_DEFAULTS: undefined, BZIP: undefined, BZIP2: undefined, LC_ALL: 'C'};
+export const PROGRAM_ENV = {
+  XZ_OPT: undefined,
+  XZ_DEFAULTS: undefined,
+  BZIP: undefined,
+  BZIP2: undefined,
+  LC_ALL: 'C',
+};
 
 export const decompress: Decompress = async function* (compression, input, {maxBytes, signal}) {
   let bytes = 0;
@@ -95,7 +104,7 @@ async function* runProgram(
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
   signal.throwIfAborted();
-  const child = start(PROGRAMS[name], {env: ENV, signal});
+  const child = start(PROGRAMS[name], {env: PROGRAM_ENV, signal});
   // A program that stops reading says why by its exit code.
   child.stdin.on('error', () => undefined);
   child.stdin.end(input);

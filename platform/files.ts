@@ -114,8 +114,8 @@ export async function withByteSource<T>(path: string, use: (source: ByteSource) 
 
 /** Reads by place; fewer bytes than asked for only at the end of the file. */
 export function readerOf(file: FileHandle): ByteSource['readAt'] {
-  return async (offset, length) => {
-    const buffer = new Uint8Array(length);
+  return async (offset, length, into) => {
+    const buffer = into ?? new Uint8Array(length);
     let filled = 0;
     while (filled < length) {
       const {bytesRead} = await file.read(buffer, filled, length - filled, offset + filled);

@@ -39,7 +39,7 @@ export async function findVerity(source: ByteSource, hashOffset: number): Promis
 export interface VerityCheckOptions {
   signal: AbortSignal;
   onBytes: (count: number) => void;
-  /** Hears all data in order, so that another hash of it costs no second reading. */
+  /** Hears all data in order, so that another hash of it costs no second reading. Valid during the call. */
   onData?: (chunk: Uint8Array) => void;
 }
 
@@ -51,9 +51,10 @@ export async function verifyVerity(
 ): Promise<FoundVerity> {
   const found = await findVerity(source, hashOffset);
   const verity = new VerityTree({salt: found.salt});
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   for (let at = 0; at < hashOffset; at += CHUNK_BYTES) {
     options.signal.throwIfAborted();
-    const chunk = await readExactly(source, at, Math.min(CHUNK_BYTES, hashOffset - at), '/usr');
+    const chunk = await readExactly(source, at, Math.min(CHUNK_BYTES, hashOffset - at), '/usr', buffer);
     verity.update(chunk);
     options.onData?.(chunk);
     options.onBytes(chunk.length);

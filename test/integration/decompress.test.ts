@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {randomBytes} from 'node:crypto';
 import {getEventListeners} from 'node:events';
-import {readFileSync, readdirSync} from 'node:fs';
 import {describe, it} from 'node:test';
 import {brotliCompressSync, constants} from 'node:zlib';
 import {type Compression, DecompressError, decompress} from '../../platform/decompress.ts';
@@ -11,6 +10,7 @@ import {apply} from '../support/apply.ts';
 import {memoryTarget} from '../support/memory-target.ts';
 import {extent} from '../support/payload-sample.ts';
 import {buildPayload} from '../support/payload.ts';
+import {childPids} from '../support/process-memory.ts';
 import {skipWithout} from '../support/tool.ts';
 
 const MIB = 1 << 20;
@@ -28,21 +28,6 @@ async function unpack(compression: Compression, input: Uint8Array, maxBytes: num
   return Buffer.concat(pieces);
 }
 
-/** Programs that this process has started and that still run. */
-function children(): string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => {
-      try {
-        const [, name = '', state = '', parent = ''] =
-          /^\d+ \((.*)\) (\S) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
-        return Number(parent) === process.pid && state !== 'Z' && /^(xz|bzip2)$/.test(name) ? [name] : [];
-      } catch {
-        return [];
-      }
-    });
-}
-
 describe('decompress', {skip: await skipWithout(['xz', 'bzip2'], 'xz-utils, bzip2')}, () => {
   const data = Buffer.concat([Buffer.alloc(3 * MIB, 'text '), randomBytes(100_000)]);
 
@@ -51,7 +36,7 @@ describe('decompress', {skip: await skipWithout(['xz', 'bzip2'], 'xz-utils, bzip
       const packed = PACK[compression](data);
       assert.ok((await unpack(compression, packed, data.length)).equals(data));
       await assert.rejects(unpack(compression, packed, data.length - 1), {code: 'too-long'});
-      assert.deepEqual(children(), []);
+      assert.deepEqual(childPids(['xz', 'bzip2']), []);
     });
 
     if (compression === 'none') continue;
@@ -77,7 +62,7 @@ describe('decompress', {skip: await skipWithout(['xz', 'bzip2'], 'xz-utils, bzip
         assert.ok(piece.length > 0);
         break;
       }
-      assert.deepEqual(children(), []);
+      assert.deepEqual(childPids(['xz', 'bzip2']), []);
       const controller = new AbortController();
       const reason = new Error('enough');
       await assert.rejects(async () => {
@@ -91,7 +76,7 @@ describe('decompress', {skip: await skipWithout(['xz', 'bzip2'], 'xz-utils, bzip
           if (compression === 'brotli') controller.signal.throwIfAborted();
         }
       }, reason);
-      assert.deepEqual(children(), []);
+      assert.deepEqual(childPids(['xz', 'bzip2']), []);
       assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
     });
   }
@@ -114,7 +99,7 @@ describe('a decompression bomb', {skip: await skipWithout(['xz', 'bzip2'], 'xz-u
       const before = process.memoryUsage().rss;
       await assert.rejects(apply(bytes, {usr: memoryTarget(content.length)}), {code: 'bad-data'});
       assert.ok(process.memoryUsage().rss - before < 30 * MIB);
-      assert.deepEqual(children(), []);
+      assert.deepEqual(childPids(['xz', 'bzip2']), []);
     });
 
   it('that ends too early is refused as well', async () => {
@@ -151,7 +136,7 @@ describe('giving up in the middle', {skip: await skipWithout(['xz'], 'xz-utils')
         },
       };
       await assert.rejects(apply(bytes, {usr}, {signal: controller.signal}), reason);
-      assert.deepEqual(children(), []);
+      assert.deepEqual(childPids(['xz', 'bzip2']), []);
       assert.equal(getEventListeners(controller.signal, 'abort').length, 0);
     }
   });

@@ -1,4 +1,5 @@
-/** Resident memory of a process and all that it started, looked at while it runs. */
+/** Processes that were started: which there are, and the resident memory of one and all below it while it runs. */
+import {readFileSync, readdirSync} from 'node:fs';
 import {readFile, readdir} from 'node:fs/promises';
 import {setTimeout} from 'node:timers/promises';
 
@@ -10,6 +11,21 @@ export interface MemoryPeak {
   ownBytes: number;
   /** Of it and its descendants at one moment; pages that they share count more than once. */
   allBytes: number;
+}
+
+/** Programs of these names that this process has started and that still run. */
+export function childPids(names: readonly string[]): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const [, name = '', state = '', parent = ''] =
+          /^\d+ \((.*)\) (\S) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'latin1')) ?? [];
+        return Number(parent) === process.pid && state !== 'Z' && names.includes(name) ? [Number(pid)] : [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 /** Looks until `ended`. */

@@ -36,6 +36,7 @@ export class HashTreeWriter {
   /** Where operations write, in the order of the disk. */
   readonly #runs: readonly Run[];
   readonly #done: boolean[];
+  readonly #buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #nextRun = 0;
   /** The next block to hash. */
   #block: number;
@@ -99,7 +100,13 @@ export class HashTreeWriter {
     for (let end = this.#writtenEnd(); this.#block < end; end = this.#writtenEnd()) {
       this.#options.signal.throwIfAborted();
       const bytes = Math.min(READ_BYTES, (end - this.#block) * BLOCK_BYTES);
-      const piece = await readExactly(this.#options.target, this.#block * BLOCK_BYTES, bytes, this.#name);
+      const piece = await readExactly(
+        this.#options.target,
+        this.#block * BLOCK_BYTES,
+        bytes,
+        this.#name,
+        this.#buffer,
+      );
       this.#verity.update(piece);
       this.#block += bytes / BLOCK_BYTES;
     }

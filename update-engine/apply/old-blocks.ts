@@ -30,8 +30,10 @@ export async function openOldBlocks(
 /** SHA-256 of all of it. */
 export async function hashSource(source: ByteSource, what: string, signal: AbortSignal): Promise<Buffer> {
   const hash = createHash('sha256');
+  // One is hashed while the other is filled.
+  const buffers = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)];
   const read = (at: number): Promise<Uint8Array> =>
-    readExactly(source, at, Math.min(READ_BYTES, source.bytes - at), what);
+    readExactly(source, at, Math.min(READ_BYTES, source.bytes - at), what, buffers[(at / READ_BYTES) % 2]);
   let next = read(0);
   for (let at = 0; at < source.bytes; at += READ_BYTES) {
     const piece = await next;

@@ -2,6 +2,7 @@
 import type {ByteSource} from '../../formats/byte-source.ts';
 import {type Operation, PayloadError} from '../../formats/payload/types.ts';
 import {type Compression, type Decompress, DecompressError} from '../../platform/decompress.ts';
+import type {XzPool} from '../../platform/xz-pool.ts';
 import type {Target} from '../slots/target.ts';
 import {ExtentWriter} from './extents.ts';
 import {openOldBlocks} from './old-blocks.ts';
@@ -14,6 +15,7 @@ export interface OperationOptions {
   /** The old partition; null when the payload is full. */
   source: ByteSource | null;
   decompress: Decompress;
+  xzPool: XzPool;
   /** Names the operation in messages. */
   what: string;
   signal: AbortSignal;
@@ -23,8 +25,9 @@ const COPY_BYTES = 1 << 20;
 
 /** Throws PayloadError, errors of the target and of the machine, and the signal's reason. */
 export async function applyOperation(operation: Operation, options: OperationOptions): Promise<void> {
-  const writer = new ExtentWriter(options.target, operation.dstExtents, options.signal);
   try {
+    if (operation.type === 'REPLACE_XZ' && (await fillByPool(operation, options))) return;
+    const writer = new ExtentWriter(options.target, operation.dstExtents, options.signal);
     await fill(operation, writer, options);
     await writer.finish();
   } catch (error) {
@@ -35,6 +38,23 @@ export async function applyOperation(operation: Operation, options: OperationOpt
       throw new PayloadError(error.code, `${options.what}: ${error.message}`, {cause: error});
     throw error;
   }
+}
+
+/**
+ * False when the pool could not do it. Then the operation is done again from its first block: pieces of another blob may
+ * have been among what was written.
+ */
+async function fillByPool(operation: Operation, options: OperationOptions): Promise<boolean> {
+  const {blob, target, signal, xzPool} = options;
+  const writer = new ExtentWriter(target, operation.dstExtents, signal);
+  try {
+    for await (const piece of xzPool.unpack(blob, writer.bytes)) await writer.write(piece);
+  } catch (error) {
+    if (error instanceof DecompressError && error.code === 'interrupted') return false;
+    throw error;
+  }
+  await writer.finish();
+  return true;
 }
 
 async function fill(operation: Operation, writer: ExtentWriter, options: OperationOptions): Promise<void> {

@@ -12,6 +12,7 @@ import {MAX_BLOB_BYTES} from '../../formats/payload/limits.ts';
 import {decodeSignatures, verifyDigest} from '../../formats/payload/signatures.ts';
 import {PayloadError} from '../../formats/payload/types.ts';
 import {MIB} from '../../formats/units.ts';
+import {XzPool} from '../../platform/xz-pool.ts';
 import type {ByteReader} from './byte-reader.ts';
 import {Checkpoints} from './checkpoints.ts';
 import {HashTreeWriter} from './hash-tree.ts';
@@ -48,6 +49,7 @@ class Run {
   readonly #hashes: StreamHashes;
   readonly #failed = new AbortController();
   readonly #signal: AbortSignal;
+  readonly #xzPool: XzPool;
   readonly #checkpoints: Checkpoints<Mark>;
   readonly #trees = new Map<PlannedPartition, HashTreeWriter>();
   readonly #inFlight = new Set<Promise<void>>();
@@ -64,6 +66,7 @@ class Run {
     this.#signal = AbortSignal.any([options.signal, this.#failed.signal]);
     // Each process in flight listens; that is no leak.
     setMaxListeners(0, this.#signal);
+    this.#xzPool = new XzPool(this.#signal);
     this.#receivedBytes = head.layout.blobsOffset + start.nextDataOffset;
     this.#writtenBytes = plan.operations
       .slice(0, start.nextOperation)
@@ -106,6 +109,7 @@ class Run {
       throw this.#failure?.error ?? error;
     } finally {
       await reader.close();
+      await this.#xzPool.close();
       await Promise.all([...this.#trees.values()].map((tree) => tree.stop()));
       await this.#saveLast();
     }
@@ -153,6 +157,7 @@ class Run {
     const work = applyOperation(operation, {
       ...{blob, what, target: of.target, source: of.source},
       decompress: this.#parts.options.decompress,
+      xzPool: this.#xzPool,
       signal: this.#signal,
     });
     const settled = work.then(

@@ -19,8 +19,8 @@ export interface Target {
   /** How many there is room for. */
   readonly bytes: number;
   writeAt(offset: number, bytes: Uint8Array): Promise<void>;
-  /** Gives fewer than `length` only at the end. */
-  readAt(offset: number, length: number): Promise<Uint8Array>;
+  /** As a ByteSource reads. */
+  readAt(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>;
   /** Resolves when everything written before is on stable storage. */
   flush(): Promise<void>;
   /** Flushes and forgets caches, so that the next read comes from the medium. */
@@ -92,10 +92,12 @@ async function targetOf(file: FileHandle, place: TargetPlace): Promise<Target> {
       requireInside(offset, data.length);
       await namingErrors(`write to ${place.path} at byte ${start + offset}`, () => write(offset, data));
     },
-    readAt: (offset, length) => {
+    readAt: (offset, length, into) => {
       const wanted = Math.min(length, bytes - offset);
       if (wanted <= 0) return Promise.resolve(new Uint8Array());
-      return namingErrors(`read ${place.path} at byte ${start + offset}`, () => read(start + offset, wanted));
+      return namingErrors(`read ${place.path} at byte ${start + offset}`, () =>
+        read(start + offset, wanted, into),
+      );
     },
     flush,
     async settle() {
@@ -112,7 +114,7 @@ export function preparedTarget(target: Target, prepare: () => Promise<void>): Ta
   let prepared: Promise<void> | undefined;
   return {
     bytes: target.bytes,
-    readAt: (offset, length) => target.readAt(offset, length),
+    readAt: (offset, length, into) => target.readAt(offset, length, into),
     flush: () => target.flush(),
     settle: () => target.settle(),
     async writeAt(offset, bytes) {
@@ -128,7 +130,7 @@ export function preparedTarget(target: Target, prepare: () => Promise<void>): Ta
 
 /** Reading alone. */
 export function sourceOfTarget(target: Target): ByteSource {
-  return {bytes: target.bytes, readAt: (offset, length) => target.readAt(offset, length)};
+  return {bytes: target.bytes, readAt: (offset, length, into) => target.readAt(offset, length, into)};
 }
 
 /** Bytes of a block device as the kernel counts them in sysfs: always sectors of 512. */
