@@ -31,7 +31,7 @@ export function readKeyLine(text: string, {options}: {options: boolean}): KeyLin
   const key = options ? skipOptions(line) : line;
   const [, type = '', blob = ''] = /^(\S+)[ \t]+(\S+)/.exec(key) ?? [];
   if (!KEY_TYPES.includes(type)) {
-    if (/^ssh-dss$/.test(type)) return bad('a DSA key, which sshd does not accept any more');
+    if (/^ssh-dss\s/.test(line)) return bad('a DSA key, which sshd does not accept any more');
     return bad(`no public key of a known type, such as ssh-ed25519 AAAA... name`);
   }
   return holdsType(blob, type)

@@ -55,16 +55,12 @@ function readFile(reader: Reader, node: YamlNode, path: string): ConfigFile | nu
 
 function readPath(reader: Reader, fields: Fields<Key>, path: string): string | null {
   const entry = fields.get('path');
+  if (isMissing(entry)) return reader.error(fields.place, `${path} has no path`);
   const text = reader.line(entry, joinPath(path, 'path'));
-  if (text === null) {
-    if (entry === undefined || entry.value.kind === 'scalar')
-      reader.error(fields.place, `${path} has no path`);
-    return null;
-  }
+  if (text === null) return null;
   const problem = pathProblem(text);
-  return problem === null
-    ? text.replaceAll(/\/{2,}/g, '/')
-    : reader.error(entry?.value.place ?? fields.place, `${path}: ${show(text)} ${problem}`);
+  if (problem === null) return text.replaceAll(/\/{2,}/g, '/');
+  return reader.error(entry?.value.place ?? fields.place, `${path}: ${show(text)} ${problem}`);
 }
 
 /** What keeps a file from being written there, in the words that follow the path. */
