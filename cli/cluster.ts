@@ -1,6 +1,7 @@
 /** caisson cluster */
 import type {CommandModule} from 'yargs';
 import {clusterSshCommand, downCommand, linkCommand, statusCommand} from './cluster/client-commands.ts';
+import {clusterDemoCommand} from './cluster/demo.ts';
 import {upCommand} from './cluster/up.ts';
 
 export function clusterCommand(signal: AbortSignal): CommandModule<object, object> {
@@ -16,6 +17,7 @@ export function clusterCommand(signal: AbortSignal): CommandModule<object, objec
           linkCommand('cut', signal),
           linkCommand('join', signal),
           downCommand(signal),
+          clusterDemoCommand(signal),
         ] as CommandModule[])
         .demandCommand(1, 'Name what to do with the cluster.'),
     handler: () => undefined,

@@ -46,6 +46,7 @@ export const memberStatusSchema = z.object({
       offer: text.nullable(),
       /** Why nothing more happens. */
       waiting: z.array(text),
+      lastUpdate: z.object({outcome: text, version: text.nullable(), detail: text}).nullable(),
     })
     .nullable(),
   /** Why the last question was not answered; null when it was. */

@@ -12,7 +12,7 @@ export interface Latest<T> {
 export class LatestAnswer<T> {
   readonly #ask: () => Promise<T>;
   readonly #patienceMs: number;
-  #latest: Latest<T> = {value: null, failure: 'not asked yet'};
+  #latest: Latest<T> = {value: null, failure: null};
   #underWay: Promise<void> | undefined;
 
   constructor(ask: () => Promise<T>, patienceMs: number) {

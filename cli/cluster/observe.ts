@@ -43,6 +43,7 @@ const hostSchema = statusSchema.pick({
   state: true,
   offer: true,
   waiting: true,
+  lastUpdate: true,
 });
 
 export function createObserver({cluster, http, now}: ObserverOptions): Observer {
@@ -109,10 +110,12 @@ function hostAsker(member: Member, now: () => number): () => Promise<HostStatus>
     try {
       const text = await ssh.output(['sh', '-c', ASK_HOST], {deadlineMs: HOST_DEADLINE_MS});
       const [machineId = '', ...json] = text.split('\n');
-      const {os, slot, isGood, state, offer, waiting} = hostSchema.parse(JSON.parse(json.join('\n')));
+      const {os, slot, isGood, state, offer, waiting, lastUpdate} = hostSchema.parse(
+        JSON.parse(json.join('\n')),
+      );
       return {
         ...{at: now(), machineId, version: os.version, slot, isGood, state},
-        ...{offer: offer?.version ?? null, waiting},
+        ...{offer: offer?.version ?? null, waiting, lastUpdate},
       };
     } catch (error) {
       // After a reboot the old connection leads nowhere.
