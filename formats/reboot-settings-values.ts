@@ -40,12 +40,16 @@ export function readEndpoints(text: string): Reading<readonly string[]> {
   const found: string[] = [];
   for (const word of words) {
     const url = readBaseUrl(word);
-    if (url.kind === 'bad') return bad(`has ${JSON.stringify(word.slice(0, 80))}, which ${url.problem}`);
-    if (new URL(url.value).pathname !== '/')
-      return bad(`has ${JSON.stringify(word.slice(0, 80))} with a path`);
+    if (url.kind === 'bad') return bad(`has ${quoteAddress(word)}, which ${url.problem}`);
+    if (new URL(url.value).pathname !== '/') return bad(`has ${quoteAddress(word)} with a path`);
     found.push(url.value);
   }
   return value([...new Set(found)]);
+}
+
+/** For messages: without a password that somebody put into an address. */
+export function quoteAddress(text: string): string {
+  return JSON.stringify(text.replaceAll(/\/\/[^\s,]*@/g, '//...@').slice(0, 200));
 }
 
 export function readFleetLockGroup(text: string): Reading<string> {

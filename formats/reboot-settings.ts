@@ -4,7 +4,13 @@
  * A setting that makes no sense stays in the result as what it is, instead of being replaced by a default: the gate
  * that it is for is then closed. A typing error in a window must not mean "at any time".
  */
-import {readBaseUrl, readDuration, readEndpoints, readFleetLockGroup} from './reboot-settings-values.ts';
+import {
+  quoteAddress,
+  readBaseUrl,
+  readDuration,
+  readEndpoints,
+  readFleetLockGroup,
+} from './reboot-settings-values.ts';
 import {parseLocksmithWindow, parseWindows} from './reboot-window/parse.ts';
 import type {RebootWindow} from './reboot-window/window.ts';
 import {isZone} from './reboot-window/zone.ts';
@@ -114,7 +120,7 @@ function take<T, Fallback>(
 }
 
 function show(key: string, text: string): string {
-  return key.endsWith('PASSWORD') ? key : `${key}=${JSON.stringify(text.slice(0, 200))}`;
+  return key.endsWith('PASSWORD') ? key : `${key}=${quoteAddress(text)}`;
 }
 
 function readWindows(get: Get): readonly RebootWindow[] {
