@@ -6,7 +6,7 @@ import {createHash} from 'node:crypto';
 import {open, rename, rm} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {rootCertificates} from 'node:tls';
-import {Agent, type Dispatcher, EnvHttpProxyAgent, ProxyAgent, interceptors, request} from 'undici';
+import type {Dispatcher} from 'undici';
 import {HttpError, MAX_REDIRECTIONS, endlessRedirection, explainHttpFailure} from './http-error.ts';
 import {keepPace} from './http-pace.ts';
 
@@ -89,9 +89,26 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient & 
     headersTimeout: stallTimeoutMs,
     bodyTimeout: stallTimeoutMs,
   };
-  const agent = options.isDirect === true ? new Agent(settings) : proxied(options.proxy, settings);
-  const dispatcher = agent.compose(interceptors.redirect({maxRedirections: MAX_REDIRECTIONS}));
   const closed = new AbortController();
+  let opened: ReturnType<typeof connect> | null = null;
+
+  /** The library comes with the first request: a program that only waits does without its megabytes. */
+  async function connect() {
+    const {Agent, EnvHttpProxyAgent, ProxyAgent, interceptors, request} = await import('undici');
+    const {proxy, isDirect} = options;
+    const agent =
+      isDirect === true
+        ? new Agent(settings)
+        : proxy === undefined
+          ? new EnvHttpProxyAgent(settings)
+          : new ProxyAgent({uri: proxy, ...settings});
+    const dispatcher = agent.compose(interceptors.redirect({maxRedirections: MAX_REDIRECTIONS}));
+    return {agent, dispatcher, request};
+  }
+
+  function connections(): ReturnType<typeof connect> {
+    return (opened ??= connect());
+  }
 
   /** Hands over the body of a 200 answer, piece by piece; whatever breaks on the way is an HttpError. */
   async function receive(
@@ -106,6 +123,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient & 
     const signals = [deadline, closed.signal, ...(signal === undefined ? [] : [signal])];
     let response: Dispatcher.ResponseData | undefined;
     let isOurs = false;
+    const {request, dispatcher} = await connections();
     try {
       response = await request(url, {dispatcher, signal: AbortSignal.any(signals)});
       if (response.statusCode === 200)
@@ -134,6 +152,7 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient & 
     const timer = setTimeout(() => late.abort(), CONNECT_TIMEOUT_MS + stallTimeoutMs);
     let response: Dispatcher.ResponseData;
     try {
+      const {request, dispatcher, agent} = await connections();
       response = await request(url, {
         method,
         headers,
@@ -235,13 +254,9 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient & 
     exchange,
     async close() {
       closed.abort();
-      await agent.destroy();
+      await (await opened)?.agent.destroy();
     },
   };
-}
-
-function proxied(uri: string | undefined, settings: Agent.Options): EnvHttpProxyAgent | ProxyAgent {
-  return uri === undefined ? new EnvHttpProxyAgent(settings) : new ProxyAgent({uri, ...settings});
 }
 
 function explain(url: string, error: unknown, isTooSlow: boolean): HttpError {
