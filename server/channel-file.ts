@@ -2,6 +2,7 @@
 import {readFile, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {writeFileAtomic} from '../platform/files.ts';
+import {withChannelLock} from './channel-lock.ts';
 import {type Channels, type Promotion, formatChannels, parseChannels, promote} from './channels.ts';
 import {ServerError} from './errors.ts';
 import type {ReleaseFolder, ServedRelease} from './releases.ts';
@@ -22,12 +23,17 @@ export async function readChannels(dir: string): Promise<Channels> {
   return parseChannels(await readFile(path, 'utf8'), path);
 }
 
-/** Points a channel to a release that hosts can install; servers that run notice. Throws ServerError. */
+/**
+ * Points a channel to a release that hosts can install; servers that run notice. Of several at once each counts. `vouch`
+ * throws to refuse a payload by its signatures, which the folder alone cannot judge. Throws ServerError, and what
+ * `vouch` throws.
+ */
 export async function promoteRelease(
   dir: string,
   releases: ReleaseFolder,
   promotion: Promotion,
   signal: AbortSignal,
+  vouch: (release: ServedRelease) => Promise<void> = () => Promise.resolve(),
 ): Promise<ServedRelease> {
   const {version} = promotion;
   const states = await releases.scan(signal);
@@ -39,10 +45,11 @@ export async function promoteRelease(
   }
   if (found.kind === 'unfit')
     throw new ServerError('no-release', `release ${version} cannot be offered: ${found.reason}`);
-  await writeFileAtomic(
-    join(dir, CHANNELS_FILE),
-    formatChannels(promote(await readChannels(dir), promotion)),
-  );
+  await vouch(found.release);
+  await withChannelLock(dir, signal, async () => {
+    const channels = promote(await readChannels(dir), promotion);
+    await writeFileAtomic(join(dir, CHANNELS_FILE), formatChannels(channels));
+  });
   return found.release;
 }
 

@@ -7,6 +7,8 @@ export type ServerErrorCode =
   | 'no-channel'
   /** No such release, or one that hosts could not install. */
   | 'no-release'
+  /** Another one is changing the channels. */
+  | 'locked'
   /** The channel would go backwards. */
   | 'older';
 

@@ -1,0 +1,90 @@
+/**
+ * One at a time may change the channels: between reading the file and replacing it nobody else may do the same, or one
+ * of two promotions is lost. The lock is a file that only one process can make; it names its maker, so that what a
+ * killed one left behind is told from one that works.
+ *
+ * Rejected: flock, which Node cannot call, and which would cost a process of another program for a few milliseconds.
+ */
+import {randomBytes} from 'node:crypto';
+import {link, readFile, rename, rm, stat, writeFile} from 'node:fs/promises';
+import {hostname} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {ServerError} from './errors.ts';
+
+const LOCK_FILE = '.channels.lock';
+const PAUSE_MS = 20;
+/** A promotion takes milliseconds; whoever has it for longer than this needs a person's look. */
+const PATIENCE_MS = 30_000;
+
+/** Throws ServerError 'locked' when another one does not come to an end, and the signal's reason. */
+export async function withChannelLock<T>(
+  dir: string,
+  signal: AbortSignal,
+  use: () => Promise<T>,
+): Promise<T> {
+  const path = join(dir, LOCK_FILE);
+  const owner = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
+  await take(path, owner, signal);
+  try {
+    return await use();
+  } finally {
+    await rm(path, {force: true});
+  }
+}
+
+async function take(path: string, owner: string, signal: AbortSignal): Promise<void> {
+  const own = `${path}.${owner.replaceAll(/[^\w.-]/g, '-')}`;
+  await writeFile(own, owner, {flag: 'wx'});
+  try {
+    for (let waited = 0; !(await linked(own, path)); waited += PAUSE_MS) {
+      if (await isAbandoned(path)) await setAside(path, own);
+      if (waited >= PATIENCE_MS) {
+        throw new ServerError(
+          'locked',
+          `${path} is held by ${await readFile(path, 'utf8').catch(() => '?')}`,
+          {
+            hint: 'if no caisson promote is running, remove that file',
+            retryable: true,
+          },
+        );
+      }
+      await sleep(PAUSE_MS, undefined, {signal});
+    }
+  } finally {
+    await rm(own, {force: true});
+  }
+}
+
+/** A link appears with its content, and only where nothing is. */
+async function linked(own: string, path: string): Promise<boolean> {
+  try {
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if ((error as {code?: unknown}).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Whether its maker was a process of this machine that is gone. */
+async function isAbandoned(path: string): Promise<boolean> {
+  const [host, pid] = (await readFile(path, 'utf8').catch(() => '')).split(' ');
+  if (host !== hostname() || !/^\d{1,10}$/.test(pid ?? '')) return false;
+  try {
+    process.kill(Number(pid), 0);
+    return false;
+  } catch (error) {
+    return (error as {code?: unknown}).code === 'ESRCH';
+  }
+}
+
+/** Moves it to a name of its own first: of two that find it, one moves it, and neither takes away a new one unseen. */
+async function setAside(path: string, own: string): Promise<void> {
+  const aside = `${own}.old`;
+  await rename(path, aside).catch(() => undefined);
+  if ((await stat(aside).catch(() => null)) === null) return;
+  // Between the look and the move somebody may have taken the lock anew: then it goes back.
+  if (!(await isAbandoned(aside))) await linked(aside, path);
+  await rm(aside, {force: true});
+}
