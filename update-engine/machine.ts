@@ -99,7 +99,7 @@ function idle(state: State, event: Event, settings: Settings): Step | null {
     if (!settings.hasServer && wish.payloadPath === null) return keep(state, schedule('periodic'));
     return {state: {kind: 'checking', wish}, effects: [{kind: 'job', job: {kind: 'check', wish}}]};
   }
-  if (event.kind === 'pointed-back') {
+  if (event.kind === 'reboot-asked') {
     const {target} = event;
     return keep({kind: 'need-reboot', target, isAsking: false}, {kind: 'plan-reboot', target});
   }
@@ -174,7 +174,7 @@ function needReboot(state: State & {kind: 'need-reboot'}, event: Event, settings
       const stop: readonly Effect[] = isAsking ? [{kind: 'abort-job'}] : [];
       return goIdle('periodic', [...stop, {kind: 'drop-pending', reason: 'dropped by an operator'}]);
     }
-    case 'pointed-back':
+    case 'reboot-asked':
       return keep({...state, target: event.target}, {kind: 'plan-reboot', target: event.target});
     case 'booted':
     case 'became-good':

@@ -10,6 +10,8 @@ import {createNotifier, rebootMachine} from '../platform/systemd.ts';
 import {runDaemon} from './daemon.ts';
 import {readIdentity} from './identity.ts';
 import {HOST_PATHS} from './paths.ts';
+import type {Clock} from './clock.ts';
+import {hostRebootDoors} from './reboot/host-doors.ts';
 import {findHostDisk} from './slots/host-disk.ts';
 
 const journal = createJournal((text) => process.stderr.write(text));
@@ -22,23 +24,32 @@ const notifier = createNotifier({
   warn: (text) => journal.warn(text),
 });
 
+const clock: Clock = {
+  now: () => Date.now(),
+  after(ms, call) {
+    const timer = setTimeout(call, ms);
+    return () => clearTimeout(timer);
+  },
+  sleep: (ms, signal) => sleep(ms, undefined, {signal}),
+};
+
 try {
+  const identity = await readIdentity(HOST_PATHS);
   await runDaemon({
     paths: HOST_PATHS,
-    identity: await readIdentity(HOST_PATHS),
-    clock: {
-      now: () => Date.now(),
-      after(ms, call) {
-        const timer = setTimeout(call, ms);
-        return () => clearTimeout(timer);
-      },
-      sleep: (ms, signal) => sleep(ms, undefined, {signal}),
-    },
+    identity,
+    clock,
     random: Math.random,
     randomGuid: () => parseGuid(randomUUID()),
     journal,
     createHttp: createHttpClient,
     reboot: () => rebootMachine(),
+    rebootDoors: (conf) =>
+      hostRebootDoors(conf, {
+        machineId: identity.machineId,
+        ...{clock, journal, random: Math.random, randomId: randomUUID, createHttp: createHttpClient},
+        monotonicMs: () => performance.now(),
+      }),
     showStatus: (text) => notifier.status(text),
     pid: process.pid,
     uptimeMs: () => 1000 * uptime(),

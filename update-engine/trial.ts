@@ -58,7 +58,7 @@ function judgeFromOtherSlot({health, slots}: BootFacts, pending: Pending, slot: 
   if (next.kind === 'boot' && next.slot.letter === slot.letter) {
     return {
       kind: 'awaiting-reboot',
-      target: {version: pending.version, slot: slot.letter, kind: 'update'},
+      target: {version: pending.version, slot: slot.letter, kind: 'update', isUrgent: false},
     };
   }
   return {kind: 'abandoned', pending, reason: `slot ${slot.letter} was put back behind the running one`};
@@ -70,7 +70,10 @@ function judgeWithoutPending({slots, otherVersion}: BootFacts, running: Slot): S
   if (next.kind === 'none' || next.slot.letter === running.letter) return {kind: 'ordinary'};
   // Somebody pointed the machine to the other slot: an operator's rollback, before or after the engine started.
   const version = otherVersion ?? 'unknown';
-  return {kind: 'awaiting-reboot', target: {version, slot: next.slot.letter, kind: 'rollback'}};
+  return {
+    kind: 'awaiting-reboot',
+    target: {version, slot: next.slot.letter, kind: 'rollback', isUrgent: false},
+  };
 }
 
 function isAbout(health: HealthReport, pending: Pending): boolean {

@@ -3,10 +3,11 @@
  * Node and nothing of npm. A step of its own: a change of their code that changes no byte of them costs nothing more.
  */
 import {createHash} from 'node:crypto';
-import {chmod, copyFile, mkdir, symlink, writeFile} from 'node:fs/promises';
+import {chmod, copyFile, mkdir, readFile, symlink, writeFile} from 'node:fs/promises';
 import {basename, join} from 'node:path';
 import {formatBytes} from '../../formats/units.ts';
-import {bundleProgram} from '../bundle.ts';
+import type {NpmPackage} from '../../formats/spdx.ts';
+import {type Bundle, bundleWithPackages} from '../bundle.ts';
 import type {StepContext} from './context.ts';
 import type {BuildStep} from './sources.ts';
 
@@ -27,44 +28,60 @@ const HOST_PROGRAMS: readonly HostProgram[] = [
   {
     entry: 'update-engine/ctl/main.ts',
     file: 'caissonctl.mjs',
-    commands: ['caissonctl', 'update_engine_client'],
+    commands: ['caissonctl', 'update_engine_client', 'locksmithctl'],
   },
 ];
 
+/** The npm packages in them, beside them in the step's directory: part of the bill of materials. */
+const NPM_PACKAGES_FILE = 'npm-packages.json';
 const PROGRAM_FOLDER = 'usr/lib/caisson';
 const HASHBANG = '#!/usr/bin/node';
 
 export function programsStep({rootDir}: StepContext): BuildStep {
-  let bundled: Promise<Map<string, Uint8Array>> | undefined;
+  let bundled: Promise<Map<string, Bundle>> | undefined;
   // Asked for twice, by the key and by the run, and the same both times.
-  const bundleAll = (): Promise<Map<string, Uint8Array>> => (bundled ??= bundlePrograms(rootDir));
+  const bundleAll = (): Promise<Map<string, Bundle>> => (bundled ??= bundleWithPackagess(rootDir));
   return {
     name: 'programs',
     title: 'Bundling the programs of the host',
     needs: [],
     sources: ['build/steps/programs.ts'],
     async inputs() {
-      return Object.fromEntries(
-        [...(await bundleAll())].map(([file, code]) => [
-          file,
-          createHash('sha256').update(code).digest('hex'),
-        ]),
-      );
+      const bundles = await bundleAll();
+      const codes = [...bundles].map(([file, {code}]) => [
+        file,
+        createHash('sha256').update(code).digest('hex'),
+      ]);
+      return {...Object.fromEntries(codes), 'npm packages': JSON.stringify(packagesIn(bundles))};
     },
     async run(out, progress) {
-      for (const [file, code] of await bundleAll()) {
+      const bundles = await bundleAll();
+      for (const [file, {code}] of bundles) {
         await writeFile(join(out, file), code);
         progress.note(`${file}: ${formatBytes(code.length)}`);
       }
+      await writeFile(join(out, NPM_PACKAGES_FILE), JSON.stringify(packagesIn(bundles)));
     },
   };
 }
 
-async function bundlePrograms(rootDir: string): Promise<Map<string, Uint8Array>> {
-  const programs = new Map<string, Uint8Array>();
+/** What `run` found in the bundles. `from` is the step's directory. */
+export async function readNpmPackages(from: string): Promise<readonly NpmPackage[]> {
+  return JSON.parse(await readFile(join(from, NPM_PACKAGES_FILE), 'utf8')) as NpmPackage[];
+}
+
+/** Each version of each package once, in an order of its own. */
+function packagesIn(bundles: ReadonlyMap<string, Bundle>): NpmPackage[] {
+  const all = [...bundles.values()].flatMap(({packages}) => packages);
+  const byName = new Map(all.map((each) => [`${each.name}@${each.version}`, each]));
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, each]) => each);
+}
+
+async function bundleWithPackagess(rootDir: string): Promise<Map<string, Bundle>> {
+  const programs = new Map<string, Bundle>();
   for (const {entry, file, commands} of HOST_PROGRAMS) {
     const options = commands.length > 0 ? {hashbang: HASHBANG} : {};
-    programs.set(file, await bundleProgram(join(rootDir, entry), rootDir, options));
+    programs.set(file, await bundleWithPackages(join(rootDir, entry), rootDir, options));
   }
   return programs;
 }

@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, afterEach, beforeEach} from 'node:test';
 import type {ReleaseServer} from '../../server/serve.ts';
-import {parseCommand} from '../../update-engine/ctl/arguments.ts';
+import {isLockCommand, parseCommand} from '../../update-engine/ctl/arguments.ts';
 import {type Terminal, runCommand} from '../../update-engine/ctl/run.ts';
 import {readSlotsNow} from '../../update-engine/slots/slots-now.ts';
 import {imageSlotDisk} from '../../update-engine/slots/slot-disk.ts';
@@ -91,7 +91,9 @@ export async function ctl(engine: RunningEngine, line: string): Promise<CtlResul
     resolve: (path) => path,
     signal: new AbortController().signal,
   };
-  const code = await runCommand(parseCommand(line.split(' ')), engine.client, terminal);
+  const command = parseCommand(line.split(' '));
+  if (isLockCommand(command)) throw new Error(`${line} is not for the engine`);
+  const code = await runCommand(command, engine.client, terminal);
   return {code, out, notes};
 }
 

@@ -8,6 +8,7 @@ import type {Status} from '../../update-engine/api/status.ts';
 import {type DaemonOptions, runDaemon} from '../../update-engine/daemon.ts';
 import {type SlotDisk, imageSlotDisk} from '../../update-engine/slots/slot-disk.ts';
 import {type EngineWorld, IDENTITY} from './engine-world.ts';
+import {openDoors} from './reboot-doors.ts';
 
 export interface RunningEngine {
   client: EngineClient;
@@ -54,6 +55,7 @@ export async function startEngine(world: EngineWorld, changes: EngineChanges = {
     journal: {error: log, warn: log, info: log, debug: () => undefined},
     createHttp: createHttpClient,
     reboot: () => Promise.resolve(void (reboots += 1)),
+    rebootDoors: openDoors,
     showStatus: () => undefined,
     pid: process.pid,
     uptimeMs: () => 0,

@@ -36,8 +36,8 @@ export const OFFER: Offer = {
   source: {kind: 'file', path: '/var/update.payload'},
   wish: FILE_WISH,
 };
-export const TARGET: Target = {version: '2.0.0', slot: 'B', kind: 'update'};
-export const BACK: Target = {version: '0.9.0', slot: 'B', kind: 'rollback'};
+export const TARGET: Target = {version: '2.0.0', slot: 'B', kind: 'update', isUrgent: false};
+export const BACK: Target = {version: '0.9.0', slot: 'B', kind: 'rollback', isUrgent: false};
 export const FAILURE: Failure = {
   stage: 'download',
   message: 'it broke off',
@@ -95,7 +95,7 @@ export const EVENTS: readonly Event[] = [
   {kind: 'failed', failure: {...FAILURE, kind: 'policy'}},
   {kind: 'reported'},
   {kind: 'reset'},
-  {kind: 'pointed-back', target: BACK},
+  {kind: 'reboot-asked', target: BACK},
   {kind: 'reboot-due'},
 ];
 

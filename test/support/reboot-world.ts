@@ -18,7 +18,6 @@ export interface RebootWorld {
   answers: Map<GateName, GateAnswer>;
   strategy: Strategy['name'];
   sessionsBlock: boolean;
-  hasHooks: boolean;
   postGood: string | null;
   lock: {answer: LockAnswer; holds: boolean; error: LockError | null};
   /** On the disk. */
@@ -67,7 +66,6 @@ export async function rebootWorld(debt: RebootDebt | null = null): Promise<Reboo
     answers,
     strategy: 'etcd-lock',
     sessionsBlock: false,
-    hasHooks: false,
     postGood: null,
     lock: {answer: {kind: 'held', since: 500}, holds: true, error: null},
     written: debt,
@@ -108,7 +106,7 @@ export async function rebootWorld(debt: RebootDebt | null = null): Promise<Reboo
           return Promise.resolve();
         },
       },
-      hooks: {...gate('hooks'), hasHooks: () => Promise.resolve(world.hasHooks)},
+      hooks: gate('hooks'),
     },
     runPostGood: () => {
       log.push('post-good');

@@ -66,6 +66,7 @@ function metricsOf(status: Status): Metric[] {
     gauge('caisson_reboot_needed', 'Whether an installed release waits for a reboot.', [
       {value: Number(status.state === 'UPDATED_NEED_REBOOT')},
     ]),
+    ...rebootMetrics(status),
     gauge(
       'caisson_update_progress_ratio',
       'How much of the payload is done.',
@@ -93,6 +94,35 @@ function metricsOf(status: Status): Metric[] {
     counter('caisson_update_failures_total', 'Updates that failed.', counters.updateFailures),
     gauge('caisson_update_engine_start_seconds', 'When the engine started.', [
       {value: engine.startedAt / 1000},
+    ]),
+  ];
+}
+
+function rebootMetrics({reboot}: Status): Metric[] {
+  const {debt, wantedSince, gates, window} = reboot;
+  return [
+    gauge(
+      'caisson_reboot_waiting_since_seconds',
+      'Since when a restart is wanted and does not happen.',
+      wantedSince === null ? [] : [{value: wantedSince / 1000}],
+    ),
+    gauge(
+      'caisson_reboot_blocked',
+      'Whether a restart that is wanted waits for this; by what it waits for.',
+      gates.map(({name, answer}) => ({labels: {by: name, answer}, value: Number(answer !== 'open')})),
+    ),
+    gauge('caisson_reboot_window_open', 'Whether a restart would be in a window now.', [
+      {value: Number(window.answer === 'open')},
+    ]),
+    gauge(
+      'caisson_reboot_lock_held_since_seconds',
+      'Since when this host holds the reboot lock.',
+      debt === null || debt.heldSince === null
+        ? []
+        : [{labels: {lock: debt.lock, purpose: debt.purpose}, value: debt.heldSince / 1000}],
+    ),
+    gauge('caisson_reboot_lock_attempts', 'Times that the lock was asked for since a restart is wanted.', [
+      {value: reboot.lockAttempts},
     ]),
   ];
 }

@@ -46,6 +46,8 @@ export const updateRequestSchema = z
     message: 'version and payload exclude each other',
   });
 export const rollbackRequestSchema = z.strictObject({});
+/** `now`: of all conditions only the lock counts. */
+export const rebootRequestSchema = z.strictObject({now: z.boolean().optional()});
 export const resetRequestSchema = z.strictObject({});
 export const markGoodRequestSchema = z.strictObject({});
 export const denyAddRequestSchema = z.strictObject({version, reason: z.string().min(1).max(1000)});

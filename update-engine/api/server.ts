@@ -20,6 +20,7 @@ import {
   denyAddRequestSchema,
   denyRemoveRequestSchema,
   markGoodRequestSchema,
+  rebootRequestSchema,
   resetRequestSchema,
   rollbackRequestSchema,
   updateRequestSchema,
@@ -32,6 +33,7 @@ export interface Orders {
   check(): Promise<Done>;
   update(request: {version?: string | undefined; payload?: string | undefined}): Promise<Done>;
   rollback(): Promise<Done>;
+  reboot(request: {now?: boolean | undefined}): Promise<Done>;
   reset(): Promise<Done>;
   markGood(): Promise<Done>;
   denyAdd(request: {version: string; reason: string}): Promise<Done>;
@@ -94,6 +96,7 @@ function orderRoutes(orders: Orders): Map<string, Route> {
     ['POST /v1/check', take(checkRequestSchema, () => orders.check())],
     ['POST /v1/update', take(updateRequestSchema, (request) => orders.update(request))],
     ['POST /v1/rollback', take(rollbackRequestSchema, () => orders.rollback())],
+    ['POST /v1/reboot', take(rebootRequestSchema, (request) => orders.reboot(request))],
     ['POST /v1/reset', take(resetRequestSchema, () => orders.reset())],
     ['POST /v1/mark-good', take(markGoodRequestSchema, () => orders.markGood())],
     ['POST /v1/deny/add', take(denyAddRequestSchema, (request) => orders.denyAdd(request))],

@@ -5,7 +5,8 @@
  */
 import {z} from '../../formats/schema.ts';
 import {STAGES, STATUS_NAMES} from '../machine/states.ts';
-import {deniedSchema, pendingSchema} from '../state/documents.ts';
+import {GATE_NAMES} from '../reboot/gate.ts';
+import {deniedSchema, pendingSchema, rebootDebtSchema} from '../state/documents.ts';
 
 const text = z.string().max(8192);
 /** Milliseconds since 1970. */
@@ -96,6 +97,31 @@ export const statusSchema = z.object({
     problems: z.array(text).max(100),
   }),
   strategy: z.object({configured: text, effective: text, note: text.nullable()}),
+  reboot: z.object({
+    /** Since when a restart is wanted and not happening; null when none is. */
+    wantedSince: time.nullable(),
+    /** What stands in the way: the first of the gates that is not open. */
+    blockedBy: z.enum(GATE_NAMES).nullable(),
+    /** What each gate last said, in the order of asking; those that were not asked are not there. */
+    gates: z
+      .array(
+        z.object({
+          name: z.enum(GATE_NAMES),
+          answer: z.enum(['open', 'closed', 'unknown']),
+          detail: text,
+          since: time,
+        }),
+      )
+      .max(GATE_NAMES.length),
+    /** Whether the windows would allow a restart now, wanted or not. */
+    window: z.object({answer: z.enum(['open', 'closed', 'unknown']), detail: text}),
+    /** What this host has taken for a restart and not given back. */
+    debt: rebootDebtSchema.nullable(),
+    /** Why it is not given back yet. */
+    owedBecause: text.nullable(),
+    /** Times that the lock was asked for since a restart is wanted. */
+    lockAttempts: count,
+  }),
   /** Of the last run of the health checks. */
   health: z.object({at: time, version: text, outcome: text, failed: z.array(text).max(1000)}).nullable(),
   counters: z.object({checks: count, checkFailures: count, updates: count, updateFailures: count}),

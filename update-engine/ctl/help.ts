@@ -24,6 +24,9 @@ Shows and steers the updates of this host. Anyone may look; changes need root.
   mark-good                     say that the running slot is good, without waiting for the health checks
   deny list [--json] | add VERSION [--reason TEXT] | remove VERSION
                                 versions that are never installed
+  reboot [--now]                restart when the conditions are met; --now: as soon as the lock is held
+  lock status|groups|take|free|set-max|set-expiry
+                                the reboot lock in etcd
   metrics                       for Prometheus
   help [COMMAND]
 
@@ -63,6 +66,28 @@ While one waits for its reboot: drops it; the running release is started again.
 
 Marks the running slot as good. Use it when the health checks are wrong and you know better: the way back by itself ends
 with it.
+`,
+  reboot: `usage: caissonctl reboot [--now]
+
+Has the engine restart the host as after an update: window, inhibitors, lock, sessions and hooks (docs/reboot.md). With
+REBOOT_STRATEGY=off it counts as the decision that off leaves to you. caissonctl reset takes it back until then.
+
+  --now   of all conditions only the lock counts
+`,
+  lock: `usage: caissonctl lock [status] [--json]
+       caissonctl lock groups [--json]
+       caissonctl lock take [ID] [--reason TEXT]
+       caissonctl lock free [ID]
+       caissonctl lock set-max N
+       caissonctl lock set-expiry TIME|off
+
+Shows and changes the lock that REBOOT_STRATEGY=etcd-lock uses. ID is the machine id of a holder, this host's unless named.
+Free the slot of a host that does not come back, or that came back from a bad release and keeps it for that reason. With
+an expiry, who holds the lock for longer loses it to the next host that asks; a slot kept after a bad release does not
+expire.
+
+  --endpoint URL[,URL]   another etcd than that of /etc/caisson/update.conf
+  --group NAME           another group
 `,
   deny: `usage: caissonctl deny list [--json]
        caissonctl deny add VERSION [--reason TEXT]

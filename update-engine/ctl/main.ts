@@ -1,16 +1,19 @@
 /**
- * caissonctl and update_engine_client: one program, told apart by the name it is called by. Reads the arguments, asks
+ * caissonctl, update_engine_client and locksmithctl: one program, told apart by the name it is called by. Reads the arguments, asks
  * the engine, prints, and ends with a code that scripts can branch on.
  */
 import {basename, resolve} from 'node:path';
 import {isCodedError} from '../../formats/errors.ts';
-import {ClientError, createEngineClient} from '../api/client.ts';
+import {ClientError, type EngineClient, createEngineClient} from '../api/client.ts';
 import {abortOnSignals} from '../../platform/interruption.ts';
 import {ApiError} from '../api/protocol.ts';
 import {HOST_PATHS} from '../paths.ts';
-import {UsageError, parseCommand} from './arguments.ts';
+import {readIdentity} from '../identity.ts';
+import {type LockCommand, UsageError, isLockCommand, parseCommand} from './arguments.ts';
 import {EXIT_CODES} from './help.ts';
 import {LINEAGE_HELP, parseLineage} from './lineage.ts';
+import {runLock} from './lock.ts';
+import {LOCKSMITH_HELP, parseLocksmith, runLocksmith} from './locksmith.ts';
 import {runLineage} from './run-lineage.ts';
 import {describeOffline, readHostSlots} from './offline.ts';
 import {type Terminal, runCommand} from './run.ts';
@@ -32,20 +35,44 @@ const name = basename(process.argv[1] ?? '');
 const words = process.argv.slice(2);
 try {
   const client = createEngineClient(HOST_PATHS);
-  process.exitCode =
-    name === 'update_engine_client'
-      ? await lineage()
-      : await runCommand(parseCommand(words), client, terminal);
-
-  async function lineage(): Promise<number> {
-    const parsed = parseLineage(words);
-    if ('flag' in parsed) return runLineage(parsed.flag, client, terminal);
-    terminal.note(`update_engine_client: ${parsed.problem}\n\n${LINEAGE_HELP}`);
-    return EXIT_CODES.failed;
-  }
+  process.exitCode = await run(client);
 } catch (error) {
   process.exitCode = interrupted.signal.aborted ? 130 : explain(error);
   if (process.exitCode === EXIT_CODES.notRunning) await showDisk();
+}
+
+function run(client: EngineClient): Promise<number> {
+  if (name === 'update_engine_client') return updateEngineClient(client);
+  if (name === 'locksmithctl') return locksmithctl(client);
+  const command = parseCommand(words);
+  return isLockCommand(command) ? lock(command) : runCommand(command, client, terminal);
+}
+
+async function updateEngineClient(client: EngineClient): Promise<number> {
+  const parsed = parseLineage(words);
+  if ('flag' in parsed) return runLineage(parsed.flag, client, terminal);
+  terminal.note(`update_engine_client: ${parsed.problem}\n\n${LINEAGE_HELP}`);
+  return EXIT_CODES.failed;
+}
+
+async function locksmithctl(client: EngineClient): Promise<number> {
+  const parsed = parseLocksmith(words);
+  if ('problem' in parsed) {
+    terminal.note(`locksmithctl: ${parsed.problem}\n\n${LOCKSMITH_HELP}`);
+    return parsed.code;
+  }
+  const {withLockKeeper} = await import('./open-lock.ts');
+  const {version} = await readIdentity(HOST_PATHS);
+  return withLockKeeper(HOST_PATHS, {env: process.env, flags: parsed.flags}, (keeper, self) =>
+    runLocksmith(parsed.verb, {keeper, client, self, version}, terminal),
+  );
+}
+
+async function lock(command: LockCommand): Promise<number> {
+  const {withLockKeeper} = await import('./open-lock.ts');
+  return withLockKeeper(HOST_PATHS, {env: {}, flags: command.flags}, (keeper, self) =>
+    runLock(command, {keeper, self}, terminal),
+  );
 }
 
 /** For those who wanted the status as text. */

@@ -4,7 +4,7 @@ import {ClientError, type EngineClient} from '../api/client.ts';
 import {ApiError} from '../api/protocol.ts';
 import type {Status} from '../api/status.ts';
 import {formatBytes} from '../../formats/units.ts';
-import type {Command} from './arguments.ts';
+import type {Command, LockCommand} from './arguments.ts';
 import {EXIT_CODES, helpText} from './help.ts';
 import {formatProgress, formatStatus} from './status-text.ts';
 
@@ -27,7 +27,7 @@ const PATIENCE = 15;
 
 /** Returns the exit code. Throws ClientError and ApiError. */
 export async function runCommand(
-  command: Command,
+  command: Exclude<Command, LockCommand>,
   client: EngineClient,
   terminal: Terminal,
 ): Promise<number> {
@@ -47,6 +47,8 @@ export async function runCommand(
       return check(command, client, terminal);
     case 'update':
       return update(command, client, terminal);
+    case 'reboot':
+      return order(client, terminal, '/v1/reboot', {now: command.isNow});
     case 'rollback':
     case 'reset':
     case 'mark-good':
@@ -131,7 +133,9 @@ async function update(
     return EXIT_CODES.ok;
   }
   const detail = status.lastCheck?.detail ?? 'there is nothing to install';
-  if (status.lastCheck?.outcome === 'refused') throw new ApiError('refused', detail);
+  // Who asks for a version by its name wants that one, and not to hear that all is well.
+  const isMissed = command.version !== null && command.version !== status.os.version;
+  if (isMissed || status.lastCheck?.outcome === 'refused') throw new ApiError('refused', detail);
   terminal.out(`${detail}\n`);
   return EXIT_CODES.ok;
 }

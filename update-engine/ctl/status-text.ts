@@ -1,6 +1,7 @@
 /** The status as people read it: a few lines that answer what runs, what comes next, and why nothing happens. */
 import {formatBytes, formatSeconds} from '../../formats/units.ts';
 import type {SlotStatus, Status} from '../api/status.ts';
+import {formatSpan} from './span.ts';
 
 /** `now` in milliseconds since 1970; `isFull` adds the reasons and the rarer facts. */
 export function formatStatus(status: Status, now: number, isFull: boolean): string {
@@ -50,6 +51,18 @@ function explainRows(status: Status, now: number): Row[] {
     ['group', config.group],
     ['reboots', strategy.note ?? `strategy ${strategy.effective}`],
   );
+  const {gates, debt, window, wantedSince, lockAttempts} = status.reboot;
+  rows.push(['window', window.detail]);
+  if (wantedSince !== null) rows.push(['reboot', `wanted since ${ago(wantedSince, now)}`]);
+  for (const {name, answer, detail, since} of gates)
+    rows.push([`  ${name}`, `${answer}, since ${ago(since, now)}: ${detail}`]);
+  if (debt !== null && debt.lock !== 'none') {
+    const held =
+      debt.heldSince === null
+        ? `asked for ${lockAttempts} times since ${ago(debt.askedAt, now)}`
+        : `held since ${ago(debt.heldSince, now)}`;
+    rows.push(['lock', `${debt.lock}, ${held}: ${debt.reason}`]);
+  }
   if (config.pin !== null) rows.push(['pinned', config.pin]);
   if (config.highest !== null) rows.push(['highest', config.highest]);
   if (config.allowDowngrade) rows.push(['downgrade', 'allowed']);
@@ -103,10 +116,4 @@ function ago(at: number, now: number): string {
 function until(at: number, now: number): string {
   const seconds = (at - now) / 1000;
   return seconds <= 0 ? 'due' : `in ${formatSpan(seconds)}`;
-}
-
-function formatSpan(seconds: number): string {
-  if (seconds < 3600) return formatSeconds(seconds);
-  const hours = seconds / 3600;
-  return hours < 48 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} days`;
 }

@@ -1,4 +1,5 @@
 /** The check: what is on offer, by the server or in a file, and whether this host wants it. */
+import type {KeyObject} from 'node:crypto';
 import {OmahaError} from '../../formats/omaha/errors.ts';
 import {eventOfCheck, type OmahaHost} from '../omaha/request-of.ts';
 import {checkForUpdate} from '../omaha/client.ts';
@@ -34,8 +35,13 @@ export interface Checked<Outcome = CheckOutcome> {
 }
 
 /** Throws CheckError, and for a file PayloadError or an error of the operating system. */
-export async function checkFile(path: string, wish: Wish, context: CheckContext): Promise<Checked> {
-  const {candidate, bytes} = await describePayloadFile(path);
+export async function checkFile(
+  path: string,
+  wish: Wish,
+  keys: readonly KeyObject[],
+  context: CheckContext,
+): Promise<Checked> {
+  const {candidate, bytes} = await describePayloadFile(path, keys, context.signal);
   const offer: Offer = {version: candidate.version, bytes, source: {kind: 'file', path}, wish};
   return {outcome: judge(candidate, offer, context), pollSeconds: null, onOffer: null};
 }
@@ -56,9 +62,12 @@ export async function checkServer(
   if (result.kind === 'failed') throw new CheckError(result.code, result.error, result.status);
   const {pollSeconds} = result;
   if (result.kind === 'nothing') {
-    const wanted = wish.version === null ? '' : `, ${wish.version} among them`;
+    const detail =
+      wish.version === null
+        ? `${url} has nothing newer for this host`
+        : `${url} does not offer ${wish.version} to this host, which runs ${facts.version} and follows ${host.group}`;
     return {
-      outcome: {kind: 'nothing', detail: `${url} has nothing newer for this host${wanted}`},
+      outcome: {kind: 'nothing', detail},
       pollSeconds,
       onOffer: wish.version === null ? {version: null} : null,
     };

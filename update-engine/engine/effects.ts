@@ -5,6 +5,7 @@
 import {ERROR_CODES, EVENT_RESULTS, EVENT_TYPES} from '../../formats/omaha/codes.ts';
 import type {CheckOutcome, Failure, Target} from '../machine/states.ts';
 import type {Denied, Pending} from '../state/documents.ts';
+import type {Coordinator} from '../reboot/coordinator.ts';
 import type {EngineParts} from './parts.ts';
 import type {Planner} from './planner.ts';
 import type {WorldEffect} from './loop.ts';
@@ -14,6 +15,7 @@ const MAX_DENIED = 900;
 
 export interface EffectTools extends EngineParts {
   planner: Planner;
+  coordinator: Coordinator;
   removeLeftovers: () => Promise<void>;
   touch: () => void;
 }
@@ -68,6 +70,7 @@ async function confirm(pending: Pending, tools: EffectTools): Promise<void> {
 async function giveUp(pending: Pending, reason: string, tools: EffectTools): Promise<void> {
   const {reporter, history, state, clock, journal} = tools;
   journal.warn(`${pending.version} was left behind: ${reason}; it goes on the deny list`);
+  await tools.coordinator.aftermath.keep(pending.version, reason);
   await denyVersion(tools, {
     version: pending.version,
     buildId: pending.buildId,
@@ -119,7 +122,7 @@ async function dropPending(reason: string, tools: EffectTools): Promise<void> {
 
 async function recordCheck(
   outcome: CheckOutcome,
-  {history, clock, journal, touch}: EffectTools,
+  {history, clock, journal, touch, coordinator}: EffectTools,
 ): Promise<void> {
   const {counters} = history.read();
   const [version, detail] = describeOutcome(outcome);
@@ -130,6 +133,8 @@ async function recordCheck(
     // What failed before has been overcome, as far as a check can tell.
     ...(outcome.kind === 'nothing' ? {lastError: null} : {}),
   });
+  const {lastOffer} = history.read();
+  if (lastOffer !== null) await coordinator.aftermath.offered(lastOffer.version, lastOffer.at);
   touch();
 }
 

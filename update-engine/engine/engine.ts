@@ -5,6 +5,10 @@ import type {Status} from '../api/status.ts';
 import {formatMetrics} from '../api/metrics.ts';
 import {type State, statusOf} from '../machine/states.ts';
 import {STATE_FILES} from '../paths.ts';
+import {createCoordinator} from '../reboot/coordinator.ts';
+import {markReboot} from '../reboot/marker.ts';
+import {openMemo} from '../reboot/memo.ts';
+import {strategyOf} from '../reboot/strategy.ts';
 import {judgeBoot} from '../trial.ts';
 import {createBoard} from './board.ts';
 import {performEffect} from './effects.ts';
@@ -16,7 +20,6 @@ import {createOrders} from './orders.ts';
 import type {EngineParts} from './parts.ts';
 import {createPlanner} from './planner.ts';
 import {openProgress} from './progress-store.ts';
-import {rebootStrategy} from './reboot.ts';
 import {composeStatus} from './status.ts';
 
 export interface Engine extends StatusSource {
@@ -34,11 +37,20 @@ export function createEngine(parts: EngineParts): Engine {
   const board = createBoard({kind: 'starting'}, startedAt);
   const progress = openProgress(state, slots.place?.idle ?? null);
   const stagedUki = join(state.folder, STATE_FILES.stagedUki);
-  const planner = createPlanner(parts, board, (event) => loop.dispatch(event));
   const touch = (): void => board.touch();
+  const memo = openMemo(state, touch);
+  const coordinator = createCoordinator({
+    ...parts,
+    ...parts.rebootDoors(() => conf.current()),
+    memo,
+    touch,
+    strategy: () => strategyOf(conf.current().settings.strategy),
+  });
+  const planner = createPlanner(parts, coordinator, board, (event) => loop.dispatch(event));
   const effectTools = {
     ...parts,
     planner,
+    coordinator,
     touch,
     removeLeftovers: () => removeLeftovers(stagedUki, progress),
   };
@@ -53,15 +65,21 @@ export function createEngine(parts: EngineParts): Engine {
       slots.forget();
       board.setState(next, clock.now());
       parts.showStatus(describe(next));
+      markReboot(parts.paths.rebootMarker, next.kind === 'need-reboot' ? next.target.version : null, journal);
+    },
+    async onSettled(next) {
+      // While an update is not put behind, nobody knows whether its release is good.
+      if (isAtRest(next) && (await state.pending()) === null) coordinator.rest();
     },
   });
 
   async function status(): Promise<Status> {
-    const [now, pending, denied, health] = await Promise.all([
+    const [now, pending, denied, health, window] = await Promise.all([
       slots.look(),
       state.pending(),
       state.denied(),
       state.health(),
+      coordinator.window(),
     ]);
     return composeStatus({
       engine: {pid: parts.pid, startedAt},
@@ -75,7 +93,10 @@ export function createEngine(parts: EngineParts): Engine {
       denied,
       health,
       conf: conf.current(),
-      strategy: rebootStrategy(conf.current().settings.strategy),
+      strategy: strategyOf(conf.current().settings.strategy),
+      coordinator,
+      debt: memo.current(),
+      window,
       now: clock.now(),
     });
   }
@@ -86,6 +107,7 @@ export function createEngine(parts: EngineParts): Engine {
     metrics: async () => formatMetrics(await status()),
     orders: createOrders(parts, loop, touch),
     async begin() {
+      await memo.load();
       const now = await slots.look();
       const situation = judgeBoot({
         pending: await state.pending(),
@@ -100,6 +122,7 @@ export function createEngine(parts: EngineParts): Engine {
     async stop() {
       planner.stop();
       await loop.stop();
+      await coordinator.stop();
       await parts.reporter.stop();
     },
   };
@@ -110,6 +133,11 @@ function otherVersion(
   running: string | null,
 ): string | null {
   return slots.find(({letter}) => letter !== running)?.uki.version ?? null;
+}
+
+/** The running system is good, and nobody wants a restart. */
+function isAtRest({kind}: State): boolean {
+  return kind !== 'starting' && kind !== 'on-trial' && kind !== 'need-reboot';
 }
 
 function versionOf(state: State): string | null {

@@ -67,7 +67,8 @@ async function check(wish: Wish, tools: JobTools, signal: AbortSignal): Promise<
     signal,
   };
   if (wish.payloadPath !== null) {
-    const {outcome} = await checkFile(wish.payloadPath, wish, context);
+    const keys = await readTrustedKeys(tools.paths.keys);
+    const {outcome} = await checkFile(wish.payloadPath, wish, keys, context);
     return {kind: 'checked', outcome};
   }
   return askServer(tools, {kind: 'checked'}, (http, url) => checkServer(http, url, wish, context));
@@ -153,7 +154,10 @@ async function installOffer(
     });
     return checked;
   });
-  return {kind: 'committed', target: {version: offer.version, slot: place.idle, kind: 'update'}};
+  return {
+    kind: 'committed',
+    target: {version: offer.version, slot: place.idle, kind: 'update', isUrgent: false},
+  };
 }
 
 /** The signed manifest has the last word, also about being what the server said it is. */

@@ -22,6 +22,8 @@ export interface LoopOptions {
   runJob: (job: Job, tell: (event: Event) => void, signal: AbortSignal) => Promise<Event>;
   explain: (error: unknown, state: State) => Event;
   onState: (state: State) => void;
+  /** A new state, when all that it led to has been done. */
+  onSettled: (state: State) => Promise<void>;
   journal: Journal;
 }
 
@@ -59,6 +61,10 @@ export function createLoop(options: LoopOptions): Loop {
           .perform(effect)
           .catch((error: unknown) => journal.error(`${effect.kind}: ${textOf(error)}`));
     }
+    if (hasChanged)
+      await options
+        .onSettled(state)
+        .catch((error: unknown) => journal.error(`${state.kind}: ${textOf(error)}`));
   }
 
   function startJob(what: Job): void {

@@ -5,7 +5,7 @@
 import {stat} from 'node:fs/promises';
 import {ApiError, type Done} from '../api/protocol.ts';
 import type {Orders} from '../api/server.ts';
-import {type State, statusOf} from '../machine/states.ts';
+import {type State, type Target, statusOf} from '../machine/states.ts';
 import {SlotError} from '../slots/errors.ts';
 import {denyVersion} from './effects.ts';
 import type {Loop} from './loop.ts';
@@ -50,6 +50,18 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
     return payloadPath === null ? 'the server is being asked' : `${payloadPath} is being looked at`;
   }
 
+  /** What is installed, or else the running release once more. */
+  function restartTarget(now: State): Omit<Target, 'isUrgent'> {
+    if (now.kind === 'need-reboot') return now.target;
+    if (now.kind === 'on-trial') {
+      const hint = 'wait for the health checks: caissonctl status';
+      throw new ApiError('refused', 'the running system has not been found good yet', {hint});
+    }
+    const {place, absence} = slots;
+    if (place === null) throw new ApiError('refused', absence ?? 'this host runs from no slot');
+    return {version: identity.version, slot: place.active, kind: 'requested'};
+  }
+
   return {
     check: () =>
       oneByOne(async () => {
@@ -89,10 +101,23 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
         }
         journal.warn(`slot ${place.idle} is the next to start: ${reason}`);
         loop.dispatch({
-          kind: 'pointed-back',
-          target: {version: other.version ?? 'unknown', slot: place.idle, kind: 'rollback'},
+          kind: 'reboot-asked',
+          target: {version: other.version ?? 'unknown', slot: place.idle, kind: 'rollback', isUrgent: false},
         });
         return `slot ${place.idle} (${other.version ?? 'unknown version'}) starts with the next reboot, and ${identity.version} is denied`;
+      }),
+
+    reboot: ({now: isUrgent = false}) =>
+      oneByOne(async () => {
+        const now = loop.state();
+        requireStill(now);
+        const target = restartTarget(now);
+        await conf.reload();
+        journal.warn(`an operator asks for a restart${isUrgent ? ' now' : ''}`);
+        loop.dispatch({kind: 'reboot-asked', target: {...target, isUrgent}});
+        return isUrgent
+          ? 'the host restarts as soon as it has the lock'
+          : 'the host restarts when its conditions are met: caissonctl status';
       }),
 
     reset: () =>
@@ -102,7 +127,7 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
           throw new ApiError('busy', 'the update is being made the next to start; reset it in a moment');
         if (now.kind === 'need-reboot') {
           if (now.target.kind === 'update') await slots.dropIdle();
-          else await slots.pointHere();
+          else if (now.target.kind === 'rollback') await slots.pointHere();
         }
         if (now.kind === 'on-trial') return 'there is nothing to reset: the running system is on trial';
         if (now.kind === 'idle') await history.change({lastError: null});

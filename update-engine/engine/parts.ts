@@ -6,17 +6,11 @@ import type {Journal} from '../../platform/journal.ts';
 import type {Identity} from '../identity.ts';
 import type {HostPaths} from '../paths.ts';
 import type {StateStore} from '../state/store.ts';
+import type {Clock} from '../clock.ts';
+import type {RebootDoors} from '../reboot/coordinator.ts';
 import type {HistoryBook} from './history.ts';
 import type {HostSlots} from './host-slots.ts';
 import type {Reporter} from './reporter.ts';
-
-export interface Clock {
-  /** Milliseconds since 1970. */
-  now(): number;
-  /** Calls once, after so many milliseconds; returns what stops it. */
-  after(ms: number, call: () => void): () => void;
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-}
 
 export interface World {
   paths: HostPaths;
@@ -29,6 +23,8 @@ export interface World {
   createHttp: (options: HttpClientOptions) => HttpClient & HttpExchange;
   /** Restarts the machine. */
   reboot: () => Promise<void>;
+  /** What a restart is made to depend on, by the configuration that counts when it is asked. */
+  rebootDoors: (conf: () => UpdateConf) => RebootDoors;
   /** One line of status for systemd. */
   showStatus: (text: string) => void;
   pid: number;

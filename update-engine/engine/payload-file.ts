@@ -1,11 +1,10 @@
 /** A payload that lies on a disk of this host: for machines that no server reaches. */
+import type {KeyObject} from 'node:crypto';
 import {open} from 'node:fs/promises';
-import {PAYLOAD_HEADER_BYTES, decodePayloadHeader} from '../../formats/payload/header.ts';
-import {decodeManifest} from '../../formats/payload/manifest.ts';
 import {parseProduct} from '../../formats/payload/product.ts';
 import {type Manifest, PayloadError} from '../../formats/payload/types.ts';
-import {type ByteSource, readExactly} from '../../formats/byte-source.ts';
-import {withByteSource} from '../../platform/files.ts';
+import {ByteReader} from '../apply/byte-reader.ts';
+import {readHead} from '../apply/head.ts';
 import type {Candidate} from '../decide.ts';
 
 const CHUNK_BYTES = 1 << 20;
@@ -31,17 +30,26 @@ export async function* readPayloadFile(
   }
 }
 
-/** What it says of itself, before anybody has looked at its signatures: enough to refuse it, not to install it. */
-export async function describePayloadFile(path: string): Promise<{candidate: Candidate; bytes: number}> {
-  return withByteSource(path, async (source) => ({
-    candidate: candidateOf(decodeManifest(await readManifest(source))),
-    bytes: source.bytes,
-  }));
-}
-
-async function readManifest(source: ByteSource): Promise<Uint8Array> {
-  const header = decodePayloadHeader(await source.readAt(0, PAYLOAD_HEADER_BYTES));
-  return readExactly(source, PAYLOAD_HEADER_BYTES, header.manifestBytes, 'manifest');
+/**
+ * What its manifest says of it, which is not looked at before a trusted key was found to have signed it: a file that
+ * somebody brought is no better than what a network brings. Throws PayloadError.
+ */
+export async function describePayloadFile(
+  path: string,
+  keys: readonly KeyObject[],
+  signal: AbortSignal,
+): Promise<{candidate: Candidate; bytes: number}> {
+  const reader = new ByteReader(readPayloadFile(path, 0, signal), {
+    signal,
+    what: path,
+    codes: {early: 'truncated', late: 'bad-data'},
+  });
+  try {
+    const {manifest, layout} = await readHead(reader, keys);
+    return {candidate: candidateOf(manifest), bytes: layout.totalBytes};
+  } finally {
+    await reader.close();
+  }
 }
 
 /** Throws PayloadError when the partitions are not those of a Caisson release, or of different ones. */

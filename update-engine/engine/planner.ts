@@ -2,15 +2,15 @@
 import {type LastCheck, firstCheck, nextCheck, type NextCheck as Plan} from '../schedule.ts';
 import {type Event, type NextCheck, TIMER_WISH, type Target} from '../machine/states.ts';
 import type {Board} from './board.ts';
+import type {Coordinator} from '../reboot/coordinator.ts';
 import type {EngineParts} from './parts.ts';
-import {rebootStrategy} from './reboot.ts';
 
 /** After the trial the next release may come at once; a minute leaves room for a rack that boots as one. */
 const SOON_MS = 60_000;
 /** The health checks write the mark; nothing tells us, and reading the table costs next to nothing. */
 const TRIAL_LOOK_MS = 10_000;
-/** A strategy that waits for a person is asked again, because the person may have changed the configuration. */
-const REBOOT_LOOK_MS = 5 * 60_000;
+/** After a failure that nobody has foreseen. */
+const REBOOT_RETRY_MS = 5 * 60_000;
 /** systemd has taken the restart on; if the machine is still there after this, something holds it. */
 const REBOOT_AGAIN_MS = 10 * 60_000;
 /** So long the last events may take to reach the server before the machine goes down. */
@@ -29,8 +29,9 @@ export interface Planner {
 export function createPlanner(
   parts: Pick<
     EngineParts,
-    'clock' | 'random' | 'journal' | 'slots' | 'reporter' | 'conf' | 'reboot' | 'uptimeMs'
+    'clock' | 'random' | 'journal' | 'slots' | 'reporter' | 'conf' | 'reboot' | 'uptimeMs' | 'identity'
   >,
+  coordinator: Coordinator,
   board: Board,
   dispatch: (event: Event) => void,
 ): Planner {
@@ -67,18 +68,18 @@ export function createPlanner(
 
   async function askForReboot(target: Target, signal: AbortSignal): Promise<void> {
     const {settings} = await conf.reload();
-    const strategy = rebootStrategy(settings.strategy);
-    const answer = await strategy.mayReboot(target, signal);
-    if (signal.aborted) return;
+    const {kind, version} = target;
+    const plan = {kind, version, previousVersion: parts.identity.version};
+    const answer = await coordinator.ask(plan, signal, target.isUrgent);
+    if (isOver(signal)) return;
     let againMs: number;
     if (answer.kind === 'wait') {
       board.setRebootReason(answer.reason);
-      againMs = answer.againMs ?? REBOOT_LOOK_MS;
+      againMs = answer.againMs;
     } else {
       board.setRebootReason('the machine is about to restart');
-      journal.info(
-        `restarting into ${target.version} in slot ${target.slot}, by REBOOT_STRATEGY=${settings.strategy}`,
-      );
+      const by = target.isUrgent ? 'told to by an operator' : `by REBOOT_STRATEGY=${settings.strategy}`;
+      journal.info(`restarting into ${version} in slot ${target.slot}, ${by}`);
       await reporter.drain(FAREWELL_MS);
       if (isOver(signal)) return;
       await parts.reboot();
@@ -121,7 +122,7 @@ export function createPlanner(
         journal.error(`no restart: ${text}`);
         board.setRebootReason(`the restart failed: ${text}`);
         if (!current.signal.aborted)
-          cancelAsking = clock.after(REBOOT_LOOK_MS, () => dispatch({kind: 'reboot-due'}));
+          cancelAsking = clock.after(REBOOT_RETRY_MS, () => dispatch({kind: 'reboot-due'}));
       });
     },
     cancelReboot,

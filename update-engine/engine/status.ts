@@ -4,11 +4,13 @@ import type {SlotStatus, Status} from '../api/status.ts';
 import type {Identity} from '../identity.ts';
 import {type State, statusOf} from '../machine/states.ts';
 import type {SlotsNow} from '../slots/slots-now.ts';
-import type {Denied, HealthReport, Pending} from '../state/documents.ts';
+import type {Denied, HealthReport, Pending, RebootDebt} from '../state/documents.ts';
 import type {Board} from './board.ts';
 import type {History} from './history.ts';
 import type {RunningDisk} from './host-slots.ts';
-import type {RebootStrategy} from './reboot.ts';
+import type {GateAnswer} from '../reboot/gate.ts';
+import type {Coordinator} from '../reboot/coordinator.ts';
+import type {Strategy} from '../reboot/strategy.ts';
 
 export interface StatusFacts {
   engine: Status['engine'];
@@ -22,7 +24,10 @@ export interface StatusFacts {
   denied: readonly Denied[];
   health: HealthReport | null;
   conf: UpdateConf;
-  strategy: RebootStrategy;
+  strategy: Strategy;
+  coordinator: Pick<Coordinator, 'wantedSince' | 'attempts' | 'view' | 'aftermath'>;
+  debt: RebootDebt | null;
+  window: GateAnswer;
   /** Milliseconds since 1970. */
   now: number;
 }
@@ -65,6 +70,7 @@ export function composeStatus(facts: StatusFacts): Status {
       problems: [...findings, ...(slots?.problems ?? []).slice(0, 10)],
     },
     strategy: {configured: settings.strategy, effective: strategy.name, note: strategy.note},
+    reboot: describeReboot(facts),
     health:
       health === null
         ? null
@@ -77,6 +83,20 @@ export function composeStatus(facts: StatusFacts): Status {
               .map(({name, detail}) => (detail === '' ? name : `${name}: ${detail}`)),
           },
     counters: history.counters,
+  };
+}
+
+function describeReboot({coordinator, debt, window}: StatusFacts): Status['reboot'] {
+  const {wantedSince, attempts, aftermath} = coordinator;
+  const gates = coordinator.view();
+  return {
+    wantedSince,
+    blockedBy: gates.find(({answer}) => answer !== 'open')?.name ?? null,
+    gates: gates.map((gate) => ({...gate})),
+    window: {answer: window.kind, detail: window.detail},
+    debt,
+    owedBecause: aftermath.reason,
+    lockAttempts: attempts,
   };
 }
 
@@ -101,7 +121,7 @@ function offerOf(state: State): Status['offer'] {
 }
 
 /** Sentences without their ends, the most telling first. */
-function whyWaiting({board, conf, absence, history}: StatusFacts): string[] {
+function whyWaiting({board, conf, absence, history, coordinator}: StatusFacts): string[] {
   const {state, rebootReason} = board;
   const reasons: string[] = [];
   if (state.kind === 'on-trial')
@@ -109,6 +129,7 @@ function whyWaiting({board, conf, absence, history}: StatusFacts): string[] {
   if (state.kind === 'need-reboot')
     reasons.push(rebootReason ?? `${state.target.version} starts with the next reboot`);
   if (state.kind !== 'idle') return reasons;
+  if (coordinator.aftermath.reason !== null) reasons.push(coordinator.aftermath.reason);
   if (absence !== null) reasons.push(absence);
   if (conf.settings.server.kind === 'disabled') reasons.push(conf.settings.server.reason);
   if (history.lastCheck?.outcome === 'refused') reasons.push(history.lastCheck.detail);

@@ -46,8 +46,13 @@ export interface Offer {
 export interface Target {
   version: string;
   slot: SlotLetter;
-  /** `rollback`: an operator pointed the machine back; no trial follows. */
-  kind: 'update' | 'rollback';
+  /**
+   * `rollback`: an operator pointed the machine back; no trial follows. `requested`: the running release once more, for
+   * the sake of the restart.
+   */
+  kind: 'update' | 'rollback' | 'requested';
+  /** An operator wants it now: of all conditions only the lock counts. */
+  isUrgent: boolean;
 }
 
 export const STAGES = ['check', 'prepare', 'download', 'verify', 'finalize'] as const;
@@ -113,7 +118,8 @@ export type Event =
   | {kind: 'reported'}
   /** An operator's words, after the disk already says so. */
   | {kind: 'reset'}
-  | {kind: 'pointed-back'; target: Target}
+  /** For a way back, or for its own sake; in a state that needs a reboot already, in place of what it was for. */
+  | {kind: 'reboot-asked'; target: Target}
   | {kind: 'reboot-due'};
 
 export type NextCheck = 'first' | 'soon' | 'periodic' | 'after-error';

@@ -7,7 +7,7 @@
  */
 import {LockError, type RebootLock} from '../../coordination/lock.ts';
 import type {Journal} from '../../platform/journal.ts';
-import type {Clock} from '../engine/parts.ts';
+import type {Clock} from '../clock.ts';
 import type {RebootDebt} from '../state/documents.ts';
 import {describeLockError} from './lock-gate.ts';
 import type {Memo} from './memo.ts';
@@ -36,8 +36,8 @@ export interface Aftermath {
   pause(): Promise<void>;
   /** The lock stays with this host, for this reason. */
   keep(version: string, reason: string): Promise<void>;
-  /** What the channel offers now; null for nothing. */
-  offered(version: string | null): Promise<void>;
+  /** What the channel offered at a time (milliseconds since 1970); null for nothing. */
+  offered(version: string | null, at: number): Promise<void>;
 }
 
 const FIRST_PAUSE_MS = 5_000;
@@ -156,9 +156,9 @@ export function createAftermath(parts: AftermathParts): Aftermath {
         reason: `${version} was left behind: ${why}`,
       });
     },
-    async offered(version) {
+    async offered(version, at) {
       const debt = memo.current();
-      if (debt?.purpose !== 'rolled-back' || version === debt.version) return;
+      if (debt?.purpose !== 'rolled-back' || version === debt.version || at < debt.askedAt) return;
       journal.info(`the channel does not offer ${debt.version} any more: the reboot lock is let go`);
       await pause();
       await memo.save({...debt, purpose: 'restart'});

@@ -8,7 +8,7 @@
  */
 import {LockError, type RebootLock} from '../../coordination/lock.ts';
 import type {Journal} from '../../platform/journal.ts';
-import type {Clock} from '../engine/parts.ts';
+import type {Clock} from '../clock.ts';
 import type {RebootDebt} from '../state/documents.ts';
 import {type Aftermath, type HooksOutcome, createAftermath} from './aftermath.ts';
 import {GATE_NAMES, type Gate, type GateAnswer, type GateName, type RebootPlan} from './gate.ts';
@@ -27,21 +27,25 @@ export interface GateView {
   readonly since: number;
 }
 
-export interface CoordinatorParts {
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly journal: Journal;
-  readonly memo: Memo;
-  readonly strategy: () => Strategy;
+/** The lock, the gates and the hooks of a host. */
+export interface RebootDoors {
   readonly openLock: (kind: LockKind) => Promise<RebootLock>;
   /** The gates that are not about the lock. `sessions` with `blocksForever` is asked before the lock, too. */
   readonly gates: {
     readonly window: Gate;
     readonly inhibitors: Gate;
     readonly sessions: Gate & {readonly blocksForever: () => boolean; calledOff(): Promise<void>};
-    readonly hooks: Gate & {readonly hasHooks: () => Promise<boolean>};
+    readonly hooks: Gate;
   };
   readonly runPostGood: (debt: RebootDebt, signal: AbortSignal) => Promise<HooksOutcome>;
+}
+
+export interface CoordinatorParts extends RebootDoors {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly journal: Journal;
+  readonly memo: Memo;
+  readonly strategy: () => Strategy;
   readonly touch: () => void;
 }
 
@@ -53,6 +57,8 @@ export interface Coordinator {
   rest(): void;
   readonly wantedSince: number | null;
   readonly attempts: number;
+  /** Of the windows alone, whether a restart is wanted or not. */
+  window(): Promise<GateAnswer>;
   /** In the order of asking; a gate that was not asked is not there. */
   view(): readonly GateView[];
   stop(): Promise<void>;
@@ -103,9 +109,11 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     return lockGate.ask(kind, plan, signal);
   }
 
-  /** That they ran is on the disk before they do: a host that loses its power meanwhile still puts itself to work. */
+  /**
+   * That they ran is on the disk before they do: a host that loses its power meanwhile still puts itself to work. Without
+   * any as well, because there may be post-good ones alone.
+   */
   async function askHooks(plan: RebootPlan, signal: AbortSignal): Promise<GateAnswer> {
-    if (!(await gates.hooks.hasHooks())) return {kind: 'open', detail: 'no pre-reboot hooks', againMs: null};
     const {version, previousVersion} = plan;
     const none: RebootDebt = {
       ...{lock: 'none', purpose: 'restart', version, previousVersion, reason: '', hooksRan: true},
@@ -123,6 +131,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
     get attempts() {
       return lockGate.attempts;
     },
+    window: () => gates.window.ask(NOTHING_PLANNED, NEVER),
     view: () => GATE_NAMES.flatMap((name) => seen.get(name) ?? []),
 
     async ask(plan, signal, onlyLock) {
@@ -159,6 +168,8 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
 }
 
 const ASK_AGAIN_MS = 60_000;
+const NOTHING_PLANNED: RebootPlan = {kind: 'requested', version: '', previousVersion: ''};
+const NEVER = new AbortController().signal;
 
 function messageOf(error: unknown): string {
   return error instanceof LockError || error instanceof Error ? error.message : String(error);

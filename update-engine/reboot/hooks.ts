@@ -19,11 +19,6 @@ export interface HooksGateParts {
   readonly timeoutMs: () => Reading<number>;
 }
 
-export interface HooksGate extends Gate {
-  /** Throws what reading the folder throws. */
-  hasHooks(): Promise<boolean>;
-}
-
 /** What post-good hooks are told. */
 export interface GoodPlan {
   readonly version: string;
@@ -36,12 +31,17 @@ export interface GoodPlan {
 const AGAIN_MS = 5 * 60_000;
 const MAX_DETAIL_CHARACTERS = 600;
 
-export function createHooksGate(parts: HooksGateParts): HooksGate {
+export function createHooksGate(parts: HooksGateParts): Gate {
   return {
     name: 'hooks',
-    hasHooks: () => hasHooks(parts.hooks, 'pre-reboot'),
     async ask(plan: RebootPlan, signal: AbortSignal): Promise<GateAnswer> {
       const {version, previousVersion, kind} = plan;
+      try {
+        if (!(await hasHooks(parts.hooks, 'pre-reboot')))
+          return {kind: 'open', detail: 'no pre-reboot hooks', againMs: null};
+      } catch (error) {
+        return {kind: 'unknown', detail: cannotFind('pre-reboot', error), againMs: AGAIN_MS};
+      }
       const outcome = await runStage('pre-reboot', {version, previousVersion, reason: kind}, parts, signal);
       if (outcome.kind !== 'passed') return {kind: outcome.kind, detail: outcome.detail, againMs: AGAIN_MS};
       const {count} = outcome;
@@ -63,10 +63,14 @@ export async function runPostGoodHooks(
   try {
     if (!(await hasHooks(parts.hooks, 'post-good'))) return null;
   } catch (error) {
-    return `post-good hooks cannot be found: ${error instanceof Error ? error.message : String(error)}`;
+    return cannotFind('post-good', error);
   }
   const outcome = await runStage('post-good', {version, previousVersion, reason: purpose}, parts, signal);
   return outcome.kind === 'passed' ? null : outcome.detail;
+}
+
+function cannotFind(stage: HookStage, error: unknown): string {
+  return `${stage} hooks cannot be found: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 type StageOutcome =

@@ -265,7 +265,7 @@ describe('docs/update-states.dot', () => {
 
 describe('a rollback', () => {
   it('waits for its reboot without being an installation', () => {
-    const next = step({kind: 'idle'}, {kind: 'pointed-back', target: BACK}, SETTINGS);
+    const next = step({kind: 'idle'}, {kind: 'reboot-asked', target: BACK}, SETTINGS);
     assert.deepEqual([statusOf(next.state), ...kinds(next.effects)], ['UPDATED_NEED_REBOOT', 'plan-reboot']);
     const again = step(
       STARTING,

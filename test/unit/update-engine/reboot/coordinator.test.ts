@@ -28,7 +28,7 @@ describe('ask', () => {
     assert.equal(world.written?.heldSince, 500);
     assert.deepEqual(log, [
       ...['window', 'inhibitors', 'writes restart', 'acquires', 'writes restart', 'sessions'],
-      ...['window', 'inhibitors'],
+      ...['writes restart, hooks', 'hooks', 'window', 'inhibitors'],
     ]);
     assert.deepEqual(
       coordinator.view().map(({name, answer}) => `${name} ${answer}`),
@@ -39,7 +39,6 @@ describe('ask', () => {
   it('writes that hooks ran before they run, with or without a lock', async () => {
     const world = await rebootWorld();
     world.strategy = 'reboot';
-    world.hasHooks = true;
     world.answers.set('hooks', closed('drain: exit code 1'));
     const answer = await world.coordinator.ask(PLAN, signal, false);
     assert.deepEqual(answer, {kind: 'wait', reason: 'drain: exit code 1', againMs: 60_000});
@@ -55,7 +54,6 @@ describe('ask', () => {
 
   it('gives the lock back when the window closes on the way', async () => {
     const world = await rebootWorld();
-    world.hasHooks = true;
     const {log} = world;
     world.answers.set('window', OPEN);
     const sessions = log.push.bind(log);
@@ -120,7 +118,6 @@ describe('ask', () => {
     await fc.assert(
       fc.asyncProperty(fc.tuple(kinds, kinds, kinds, kinds), fc.boolean(), async (answers, isFull) => {
         const world = await rebootWorld();
-        world.hasHooks = true;
         for (const [index, kind] of answers.entries())
           world.answers.set(names[index] ?? 'window', {kind, detail: '', againMs: null});
         if (isFull) world.lock.answer = {kind: 'full', max: 1, holders: [], position: null, waiting: null};
@@ -174,9 +171,11 @@ describe('after the restart', () => {
       world.coordinator.aftermath.reason,
       'the reboot lock is kept: 2.0.0 was left behind: it does not come up',
     );
-    await world.coordinator.aftermath.offered('2.0.0');
+    await world.coordinator.aftermath.offered('2.0.0', 9);
     assert.equal(world.written?.purpose, 'rolled-back');
-    await world.coordinator.aftermath.offered('2.0.1');
+    await world.coordinator.aftermath.offered('1.9.0', 0);
+    assert.equal(world.written?.purpose, 'rolled-back', 'that was before');
+    await world.coordinator.aftermath.offered('2.0.1', 9);
     await settle();
     assert.deepEqual(world.log.slice(-3), ['writes restart', 'releases', 'forgets']);
   });
