@@ -42,7 +42,10 @@ export interface LockView {
 export interface EtcdGroup {
   readonly group: string;
   readonly key: string;
+  /** Joins the waiting list when the lock is taken. */
   acquire(id: string, ask: LockAsk, signal: AbortSignal): Promise<LockAnswer>;
+  /** Asks once, for somebody who is not going to wait. */
+  tryAcquire(id: string, ask: LockAsk, signal: AbortSignal): Promise<LockAnswer>;
   keep(id: string, ask: LockAsk, signal: AbortSignal): Promise<'kept' | 'not-held'>;
   release(id: string, signal: AbortSignal): Promise<'released' | 'not-held'>;
   view(signal: AbortSignal): Promise<LockView>;
@@ -73,8 +76,14 @@ export function createGroup(options: GroupOptions): EtcdGroup {
   const waiting = createWaitingList(client, group, waitingSeconds);
 
   async function acquire(id: string, words: LockAsk, signal: AbortSignal): Promise<LockAnswer> {
-    requireId(id);
     const ask: SlotAsk = {...words, id, now: now()};
+    const answer = await take(ask, signal);
+    return answer.kind === 'full' ? {...answer, ...(await standInLine(ask, signal))} : answer;
+  }
+
+  async function take(ask: SlotAsk, signal: AbortSignal): Promise<LockAnswer> {
+    const {id} = ask;
+    requireId(id);
     const taken = await document.update<Taken>((semaphore) => {
       const rest = expireSlots(semaphore, {now: ask.now, asking: id});
       const result = takeSlot(rest.semaphore, ask);
@@ -91,12 +100,7 @@ export function createGroup(options: GroupOptions): EtcdGroup {
       return {kind: 'held', since: taken.holder.since};
     }
     const {max, holders} = taken.semaphore;
-    return {
-      kind: 'full',
-      max,
-      holders: holders.map(describeHolder),
-      ...(await standInLine(ask, signal)),
-    };
+    return {kind: 'full', max, holders: holders.map(describeHolder), position: null, waiting: null};
   }
 
   /** The answer is known without it, and does not get worse when the list is out of reach. */
@@ -152,6 +156,7 @@ export function createGroup(options: GroupOptions): EtcdGroup {
     group,
     key: document.key,
     acquire: (id, ask, signal) => asLockErrors(() => acquire(id, ask, signal)),
+    tryAcquire: (id, ask, signal) => asLockErrors(() => take({...ask, id, now: now()}, signal)),
     keep: (id, ask, signal) => asLockErrors(() => keep(id, ask, signal)),
     release: (id, signal) => asLockErrors(() => release(id, signal)),
     view: (signal) => asLockErrors(() => view(signal)),

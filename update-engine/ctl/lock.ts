@@ -37,7 +37,7 @@ export async function runLock(
     }
     case 'lock-take': {
       const id = command.id ?? self;
-      const answer = await group.acquire(id, {reason: command.reason, version: null}, signal);
+      const answer = await group.tryAcquire(id, {reason: command.reason, version: null}, signal);
       print(
         answer,
         answer.kind === 'held' ? `${id} holds the lock\n` : `the lock is taken; caissonctl lock status\n`,

@@ -115,7 +115,7 @@ export async function runLocksmith(
       const before = await group.view(signal);
       if (before.holders.some((holder) => holder.id === id))
         return refuse(terminal, 'Error locking: holder exists');
-      const answer = await group.acquire(id, {reason: 'taken with locksmithctl', version: null}, signal);
+      const answer = await group.tryAcquire(id, {reason: 'taken with locksmithctl', version: null}, signal);
       return answer.kind === 'held'
         ? EXIT_CODES.ok
         : refuse(terminal, `Error locking: semaphore is at ${before.available}`);
