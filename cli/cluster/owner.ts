@@ -61,8 +61,9 @@ export async function withOwnedCluster<T>(
     return await withCluster(
       {...options, image, sectorBytes, diskBytes: DISK_BYTES, folder, signal},
       async (cluster) => {
+        let isEnding = false;
         for (const {plan, machine} of cluster.members)
-          void machine.ended.then(() => signal.aborted || say(`${plan.name} is off`));
+          void machine.ended.then(() => isEnding || signal.aborted || say(`${plan.name} is off`));
         const observer = createObserver({cluster, http, now: () => Date.now()});
         const control = await serveControl({
           ...{cluster, observer, directory, say},
@@ -75,6 +76,7 @@ export async function withOwnedCluster<T>(
           say('etcd is healthy on all members');
           return await use({cluster, observer, http, signal});
         } finally {
+          isEnding = true;
           await control.close();
         }
       },
