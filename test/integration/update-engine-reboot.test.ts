@@ -28,6 +28,8 @@ const start = (changes: {version?: string; active?: 'A' | 'B'} = {}): Promise<Ru
     world: {rebootDoors: () => ({...openDoors(), openLock: () => Promise.resolve(shared.lock)})},
   });
 
+const holderOf = ({holder}: MemoryLock): string | undefined => holder?.id;
+
 describe('a host with the lock of its cluster', () => {
   it('restarts when it has the lock, and gives it back when the new release is good', async () => {
     shared.holder = OTHER;
@@ -42,13 +44,13 @@ describe('a host with the lock of its cluster', () => {
     shared.holder = null;
     await ctl(first, 'reboot');
     await first.until(() => first.reboots() === 1, 'restarted');
-    assert.equal(shared.holder?.['id'], SELF);
+    assert.equal(holderOf(shared), SELF);
     await first.stop();
 
     const second = await start({version: '1.1.0', active: 'B'});
     const trial = await second.until(({reboot}) => reboot.debt !== null, 'on trial');
     assert.equal(trial.reboot.debt?.lock, 'etcd-lock');
-    assert.equal(shared.holder?.['id'], SELF, 'a host on trial keeps the lock');
+    assert.equal(holderOf(shared), SELF, 'a host on trial keeps the lock');
     await ctl(second, 'mark-good');
     await second.until(({reboot}) => reboot.debt === null, 'released');
     assert.equal(shared.holder, null);
@@ -74,7 +76,7 @@ describe('a host with the lock of its cluster', () => {
 
     // Still offered, still refused, still held.
     await ctl(second, 'check');
-    assert.equal(shared.holder?.id, SELF);
+    assert.equal(holderOf(shared), SELF);
     await promote(bench.world(), '1.2.0', 'stable');
     await ctl(second, 'check');
     await second.until(({reboot}) => reboot.debt === null, 'let go');
