@@ -1,4 +1,5 @@
 /** Puts the status document together from what the engine knows and what the disk says. */
+import {parseRebootSettings} from '../../formats/reboot-settings.ts';
 import type {UpdateConf} from '../../formats/update-conf.ts';
 import type {SlotStatus, Status} from '../api/status.ts';
 import type {Identity} from '../identity.ts';
@@ -37,7 +38,10 @@ export function composeStatus(facts: StatusFacts): Status {
   const {product, architecture, version, buildId, channel} = identity;
   const {settings} = conf;
   const slotStatus = (slots?.slots ?? []).map((slot) => describeSlot(slot, place));
-  const findings = [...conf.errors, ...conf.warnings].map(({text}) => text).slice(0, 90);
+  const findings = [
+    ...[...conf.errors, ...conf.warnings].map(({text}) => text),
+    ...parseRebootSettings(settings.reboot).problems,
+  ].slice(0, 90);
   return {
     format: 1,
     revision: board.revision,
