@@ -1,12 +1,17 @@
 /**
  * The software bill of materials of a release: the packages whose files are in the image, and those that made it.
- * Packages that were dropped after they had configured the others count among the latter.
+ * Packages that were dropped after they had configured the others count among the latter. Packages of npm are those whose
+ * code is in the programs of the host.
  */
-import {type SpdxPackage, encodeSpdx} from '../formats/spdx.ts';
+import {type NpmPackage, type SpdxPackage, encodeSpdx} from '../formats/spdx.ts';
 import type {Definition} from './definition.ts';
 import type {LockedPackage, PackageLock, PackageSet} from './lock.ts';
 
-export function encodeSbom(definition: Definition, lock: PackageLock): string {
+export function encodeSbom(
+  definition: Definition,
+  lock: PackageLock,
+  npmPackages: readonly NpmPackage[],
+): string {
   const dropped = new Set(definition.packages.drop);
   const entries = new Map<string, SpdxPackage>();
   function add(set: PackageSet, packages: readonly LockedPackage[]): void {
@@ -40,5 +45,6 @@ export function encodeSbom(definition: Definition, lock: PackageLock): string {
     created: lock.sourceDate,
     distribution: 'debian-13',
     packages: [...entries.values()],
+    npmPackages,
   });
 }

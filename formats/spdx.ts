@@ -1,11 +1,12 @@
 /**
- * The software bill of materials as SPDX 2.3 JSON: one package for the image, one for every Debian package.
+ * The software bill of materials as SPDX 2.3 JSON: one package for the image, one for every Debian package,
+ * and one for every npm package with code in the image.
  *
  * The same packages give the same bytes: packages are sorted, the time is an argument, the namespace carries a hash
  * of the rest. Files are not listed; the SHA-256 of each .deb and its purl identify what a scanner needs. Rejected:
  * SPDX 3.0, which scanners read less widely.
  *
- * Formats: SPDX specification 2.3 clauses 6, 7 and 11; package URL specification, type `deb`.
+ * Formats: SPDX specification 2.3 clauses 6, 7 and 11; package URL specification, types `deb` and `npm`.
  */
 import {createHash} from 'node:crypto';
 import {parseDebianVersion} from './debian-version.ts';
@@ -28,6 +29,15 @@ export interface SpdxPackage {
   set: 'os' | 'unpack' | 'kernel' | 'tools';
 }
 
+/** A package of npm that was bundled into a program of the image. */
+export interface NpmPackage {
+  /** With its scope. */
+  name: string;
+  version: string;
+  /** SPDX licence expression; nothing is asserted when it is left out. */
+  licenses?: string;
+}
+
 export interface SpdxDocument {
   /** Name and version of the image that the document describes. */
   name: string;
@@ -43,10 +53,12 @@ export interface SpdxDocument {
   /** Distribution of the packages in purls, for example `debian-13`. */
   distribution: string;
   packages: readonly SpdxPackage[];
+  npmPackages?: readonly NpmPackage[];
 }
 
 const DOCUMENT_ID = 'SPDXRef-DOCUMENT';
 const IMAGE_ID = 'SPDXRef-Image';
+const NPM_VERSION = /^\d+\.\d+\.\d+[0-9A-Za-z.+-]{0,100}$/;
 const NOTHING_SAID = {
   downloadLocation: 'NOASSERTION',
   filesAnalyzed: false,
@@ -59,8 +71,11 @@ export function encodeSpdx(input: SpdxDocument): string {
   const packages = [...input.packages].sort((a, b) => compareText(sortKey(a), sortKey(b)));
   packages.forEach(checkPackage);
   const withIds = packages.map((one) => ({id: packageId(one), one}));
+  const npmPackages = [...(input.npmPackages ?? [])].sort((a, b) => compareText(npmPurl(a), npmPurl(b)));
+  npmPackages.forEach(checkNpmPackage);
+  const npmWithIds = npmPackages.map((one) => ({id: npmPackageId(one), one}));
   const seen = new Set<string>();
-  for (const {id} of withIds) {
+  for (const {id} of [...withIds, ...npmWithIds]) {
     if (seen.has(id)) throw new SpdxError('duplicate-package', `${id} occurs twice`);
     seen.add(id);
   }
@@ -77,6 +92,7 @@ export function encodeSpdx(input: SpdxDocument): string {
         ...NOTHING_SAID,
       },
       ...withIds.map(({id, one}) => describePackage(id, one, input.distribution)),
+      ...npmWithIds.map(({id, one}) => describeNpmPackage(id, one)),
     ],
     relationships: [
       {spdxElementId: DOCUMENT_ID, relationshipType: 'DESCRIBES', relatedSpdxElement: IMAGE_ID},
@@ -85,6 +101,9 @@ export function encodeSpdx(input: SpdxDocument): string {
           ? {spdxElementId: id, relationshipType: 'BUILD_TOOL_OF', relatedSpdxElement: IMAGE_ID}
           : {spdxElementId: IMAGE_ID, relationshipType: 'CONTAINS', relatedSpdxElement: id},
       ),
+      ...npmWithIds.map(({id}) => {
+        return {spdxElementId: IMAGE_ID, relationshipType: 'CONTAINS', relatedSpdxElement: id};
+      }),
     ],
   };
   const head = {
@@ -117,6 +136,25 @@ function describePackage(id: string, one: SpdxPackage, distribution: string): Re
   };
 }
 
+function describeNpmPackage(id: string, one: NpmPackage): Record<string, unknown> {
+  return {
+    SPDXID: id,
+    name: one.name,
+    versionInfo: one.version,
+    supplier: 'NOASSERTION',
+    externalRefs: [
+      {referenceCategory: 'PACKAGE-MANAGER', referenceType: 'purl', referenceLocator: npmPurl(one)},
+    ],
+    licenseDeclared: one.licenses ?? 'NOASSERTION',
+    ...NOTHING_SAID,
+  };
+}
+
+/** `pkg:npm/NAME@VERSION`, a scope with its at sign encoded. */
+export function npmPurl({name, version}: NpmPackage): string {
+  return `pkg:npm/${name.split('/').map(encodePurlPart).join('/')}@${encodePurlPart(version)}`;
+}
+
 /** `pkg:deb/debian/NAME@VERSION?arch=ARCH&distro=DISTRIBUTION`, qualifiers in the order of their names. */
 export function debianPurl(
   {name, version, architecture}: Pick<SpdxPackage, 'name' | 'version' | 'architecture'>,
@@ -134,11 +172,23 @@ function encodePurlPart(text: string): string {
     .replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
+/** The version, too: one bundle may hold two. */
+function npmPackageId({name, version}: NpmPackage): string {
+  const mark = createHash('sha256').update(`${name}@${version}`).digest('hex').slice(0, 8);
+  return `SPDXRef-npm-${`${name}-${version}`.replaceAll(/[^A-Za-z0-9.-]/g, '-')}-${mark}`;
+}
+
 /** An identifier has letters, digits, `.` and `-` only (clause 7.2); a hash keeps changed names apart. */
 function packageId({set, name, architecture}: SpdxPackage): string {
   const plain = name.replaceAll(/[^A-Za-z0-9.-]/g, '-');
   const mark = plain === name ? '' : `-${createHash('sha256').update(name).digest('hex').slice(0, 8)}`;
   return `SPDXRef-${set}-${plain}${mark}-${architecture}`;
+}
+
+function checkNpmPackage({name, version}: NpmPackage): void {
+  if (/^(@[a-z0-9~-][a-z0-9._~-]*\/)?[a-z0-9~-][a-z0-9._~-]*$/.test(name) && NPM_VERSION.test(version))
+    return;
+  throw new SpdxError('bad-package', `npm package ${JSON.stringify(name)} ${JSON.stringify(version)}`);
 }
 
 function checkPackage(one: SpdxPackage): void {

@@ -48,11 +48,9 @@ export function programsStep({rootDir}: StepContext): BuildStep {
     sources: ['build/steps/programs.ts'],
     async inputs() {
       const bundles = await bundleAll();
-      const codes = [...bundles].map(([file, {code}]) => [
-        file,
-        createHash('sha256').update(code).digest('hex'),
-      ]);
-      return {...Object.fromEntries(codes), 'npm packages': JSON.stringify(packagesIn(bundles))};
+      const inputs: Record<string, string> = {'npm packages': JSON.stringify(packagesIn(bundles))};
+      for (const [file, {code}] of bundles) inputs[file] = createHash('sha256').update(code).digest('hex');
+      return inputs;
     },
     async run(out, progress) {
       const bundles = await bundleAll();

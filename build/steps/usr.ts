@@ -30,7 +30,7 @@ import {installUpdateKeys} from '../update-keys.ts';
 import type {StepContext} from './context.ts';
 import type {BuildStep} from './sources.ts';
 import {MODULES_FILE} from './kernel.ts';
-import {installPrograms} from './programs.ts';
+import {installPrograms, readNpmPackages} from './programs.ts';
 import {TREE_FILE, digestPackages} from './trees.ts';
 
 export class UsrError extends CodedError<'secret-in-image'> {}
@@ -118,7 +118,7 @@ export function usrStep(context: StepContext): BuildStep {
         './usr',
       ]);
 
-      const sbom = encodeSbom(definition, lock);
+      const sbom = encodeSbom(definition, lock, await readNpmPackages(programs));
       await writeFile(join(tree, 'usr/share/caisson', SBOM_FILE), sbom);
       await writeFile(join(out, SBOM_FILE), sbom);
       await toolbox.run(['cp', join(tree, 'usr/lib/os-release'), join(out, OS_RELEASE_FILE)]);

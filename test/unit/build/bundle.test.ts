@@ -4,7 +4,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, describe, it} from 'node:test';
 import {pathToFileURL} from 'node:url';
-import {BundleError, bundleProgram} from '../../../build/bundle.ts';
+import {BundleError, bundleProgram, bundleWithPackages} from '../../../build/bundle.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'bundle-'));
 after(() => rm(folder, {recursive: true}));
@@ -13,7 +13,10 @@ after(() => rm(folder, {recursive: true}));
 async function writeCheckout(name: string): Promise<{root: string; entry: string}> {
   const root = join(folder, name);
   await mkdir(join(root, 'node_modules/old'), {recursive: true});
-  await writeFile(join(root, 'node_modules/old/package.json'), '{"name": "old", "main": "index.js"}');
+  await writeFile(
+    join(root, 'node_modules/old/package.json'),
+    '{"name": "old", "version": "1.0.0", "main": "index.js"}',
+  );
   await writeFile(
     join(root, 'node_modules/old/index.js'),
     "/*! Copyright of old */\nexports.join = require('path').posix.join;\n",
@@ -41,6 +44,23 @@ describe('bundleProgram', () => {
     const file = join(folder, 'alone.mjs');
     await writeFile(file, code);
     assert.equal(((await import(pathToFileURL(file).href)) as {path: string}).path, 'a/b');
+  });
+
+  it('knows which packages have code in it', async () => {
+    const {root, entry} = await writeCheckout('five');
+    const nested = join(root, 'node_modules/old/node_modules/@deep/er');
+    await mkdir(nested, {recursive: true});
+    await mkdir(join(root, 'node_modules/unused'));
+    const description = {name: 'old', version: '1.2.3', license: 'MIT'};
+    await writeFile(join(root, 'node_modules/old/package.json'), JSON.stringify(description));
+    await writeFile(join(root, 'node_modules/old/index.js'), "exports.join = require('@deep/er');\n");
+    await writeFile(join(nested, 'package.json'), '{"name": "@deep/er", "version": "0.1.0-rc.1"}');
+    await writeFile(join(nested, 'index.js'), 'module.exports = (...parts) => parts.join("/");\n');
+    const {packages} = await bundleWithPackages(entry, root);
+    assert.deepEqual(packages, [
+      {name: 'old', version: '1.2.3', licenses: 'MIT'},
+      {name: '@deep/er', version: '0.1.0-rc.1'},
+    ]);
   });
 
   it('says which import leads nowhere', async () => {

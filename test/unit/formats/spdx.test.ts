@@ -132,6 +132,29 @@ describe('encodeSpdx', () => {
     assert.deepEqual(found.externalRefs?.[0]?.referenceLocator, debianPurl(STDCXX, 'debian-13'));
   });
 
+  it('lists what came from npm, by name and version', () => {
+    const npmPackages = [
+      {name: '@scope/one', version: '2.0.0', licenses: 'MIT'},
+      {name: 'one', version: '1.0.0-rc.1'},
+      {name: 'one', version: '2.0.0'},
+    ];
+    const text = encodeSpdx({...DOCUMENT, npmPackages});
+    const purls = decode(text).packages.map(({externalRefs}) => externalRefs?.[0]?.referenceLocator);
+    assert.deepEqual(purls.slice(-3), [
+      'pkg:npm/%40scope/one@2.0.0',
+      'pkg:npm/one@1.0.0-rc.1',
+      'pkg:npm/one@2.0.0',
+    ]);
+    const contained = decode(text).relationships.filter(
+      ({relationshipType}) => relationshipType === 'CONTAINS',
+    );
+    assert.equal(contained.length, 6);
+    assert.equal(encodeSpdx({...DOCUMENT, npmPackages: npmPackages.toReversed()}), text);
+    rejects('bad-package', {npmPackages: [{name: '../one', version: '1.0.0'}]});
+    rejects('bad-package', {npmPackages: [{name: 'one', version: 'latest'}]});
+    rejects('duplicate-package', {npmPackages: [...npmPackages, ...npmPackages]});
+  });
+
   it('depends on the packages, not on their order', () => {
     assert.equal(encodeSpdx({...DOCUMENT, packages: [...DOCUMENT.packages].reverse()}), encodeSpdx(DOCUMENT));
   });
