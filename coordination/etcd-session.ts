@@ -50,7 +50,7 @@ export function openEtcdSession(
         identity: files.identity,
       });
       const user = username === null || password === null ? null : {name: username, password};
-      const client = createEtcdClient({endpoints, http, user, ...timeouts});
+      const client = createEtcdClient({endpoints, http, tls: files, user, ...timeouts});
       current = {key, client, close: () => http.close()};
       await before?.close();
       return client;

@@ -10,6 +10,7 @@ import type {z} from '../../formats/schema.ts';
 import type {HttpExchange} from '../http.ts';
 import {EtcdError} from './errors.ts';
 import {askMember} from './member.ts';
+import type {TlsFiles} from './tls-alert.ts';
 import {
   type Change,
   type Condition,
@@ -31,6 +32,8 @@ export interface EtcdOptions {
   /** Base addresses; at least one. */
   readonly endpoints: readonly string[];
   readonly http: HttpExchange;
+  /** With which `http` connects, to find out why it is refused. */
+  readonly tls?: TlsFiles;
   /** Null: without. */
   readonly user: {readonly name: string; readonly password: string} | null;
   /** For one member to answer. */
@@ -74,7 +77,14 @@ const ATTEMPT_TIMEOUT_MS = 4000;
 const TIMEOUT_MS = 15_000;
 
 export function createEtcdClient(options: EtcdOptions): EtcdClient {
-  const {endpoints, http, user, attemptTimeoutMs = ATTEMPT_TIMEOUT_MS, timeoutMs = TIMEOUT_MS} = options;
+  const {
+    endpoints,
+    http,
+    tls = {},
+    user,
+    attemptTimeoutMs = ATTEMPT_TIMEOUT_MS,
+    timeoutMs = TIMEOUT_MS,
+  } = options;
   /** Of the member that answered last. */
   let preferred = 0;
   let token: string | null = null;
@@ -98,6 +108,7 @@ export function createEtcdClient(options: EtcdOptions): EtcdClient {
       const once = (path: string, content: unknown, schema: z.ZodType): Promise<unknown> =>
         askMember({
           http,
+          tls,
           endpoint,
           method: path,
           body: content,
@@ -156,7 +167,7 @@ export function createEtcdClient(options: EtcdOptions): EtcdClient {
   }
 
   async function memberAt(endpoint: string, signal: AbortSignal): Promise<EtcdMember> {
-    const call = {http, endpoint, body: {}, token, timeoutMs: attemptTimeoutMs, signal};
+    const call = {http, tls, endpoint, body: {}, token, timeoutMs: attemptTimeoutMs, signal};
     try {
       const status = await askMember({...call, method: 'maintenance/status', answer: statusSchema});
       const hasLeader = status.leader !== '0';

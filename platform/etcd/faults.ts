@@ -95,8 +95,16 @@ export function faultOfRequest(endpoint: string, error: unknown, isLate: boolean
   return new EtcdError('unreachable', `etcd at ${endpoint} cannot be reached: ${message}`, {
     cause: error,
     mayBeDone: !wasNeverSent(error),
-    hint: 'see whether etcd runs, and whether this is an address of its clients',
+    hint: reachHint(endpoint, message),
   });
+}
+
+function reachHint(endpoint: string, message: string): string {
+  if (!/closed|disconnected/.test(message))
+    return 'see whether etcd runs, and whether this is an address of its clients';
+  return endpoint.startsWith('http:')
+    ? 'if etcd speaks TLS there, name the endpoint with https://'
+    : 'if etcd does not speak TLS there, name the endpoint with http://';
 }
 
 /** Errors of the time before a connection was there; only after them is it certain that nobody was asked. */

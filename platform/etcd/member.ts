@@ -1,12 +1,16 @@
 /** One question to one member of the cluster: posted, bounded, timed, parsed. Nothing is tried again here. */
 import {type z, describeIssues} from '../../formats/schema.ts';
+import {HttpError, explainHttpFailure} from '../http-error.ts';
 import type {HttpExchange} from '../http.ts';
 import {EtcdError} from './errors.ts';
 import {faultOfAnswer, faultOfRequest} from './faults.ts';
+import {type TlsFiles, findTlsAlert} from './tls-alert.ts';
 import {failureSchema} from './wire.ts';
 
 export interface MemberCall<Schema extends z.ZodType> {
   readonly http: HttpExchange;
+  /** With which `http` connects. */
+  readonly tls: TlsFiles;
   /** Without a slash at its end. */
   readonly endpoint: string;
   /** Below /v3/. */
@@ -29,25 +33,31 @@ export async function askMember<Schema extends z.ZodType>(
 ): Promise<z.output<Schema>> {
   const {endpoint, method, signal, timeoutMs} = call;
   const stopped = new AbortController();
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    stopped.abort();
-  }, timeoutMs);
+  const timer = setTimeout(() => stopped.abort(), timeoutMs);
   try {
     const {status, text} = await exchange(call, AbortSignal.any([signal, stopped.signal]));
     const value = parseJson(text);
-    if (status !== 200) throw failureOf(endpoint, status, value, text);
+    if (status !== 200) throw failureOf(endpoint, status, value);
     const result = call.answer.safeParse(value);
     if (result.success) return result.data;
     throw notEtcd(endpoint, `its answer to ${method} makes no sense: ${describeIssues(result.error)}`);
   } catch (error) {
     signal.throwIfAborted();
-    throw faultOfRequest(endpoint, error, isLate);
+    if (stopped.signal.aborted) throw faultOfRequest(endpoint, error, true);
+    throw faultOfRequest(endpoint, await explained(call, error), false);
   } finally {
     clearTimeout(timer);
     stopped.abort();
   }
+}
+
+/** When a connection over TLS ended without a word, the reason may be had by asking once more without HTTP. */
+async function explained({endpoint, tls, signal}: MemberCall<z.ZodType>, error: unknown): Promise<unknown> {
+  const isSilent = error instanceof HttpError && ['unreachable', 'broken-off'].includes(error.code);
+  if (!isSilent || !endpoint.startsWith('https:') || !/closed|disconnected|hang up/.test(error.message))
+    return error;
+  const alert = await findTlsAlert(endpoint, tls, signal);
+  return alert === null ? error : explainHttpFailure(endpoint, alert);
 }
 
 async function exchange(
@@ -77,15 +87,11 @@ async function exchange(
   return {status: answer.status, text: Buffer.concat(chunks).toString('utf8')};
 }
 
-function failureOf(endpoint: string, status: number, value: unknown, text: string): EtcdError {
+function failureOf(endpoint: string, status: number, value: unknown): EtcdError {
   const failure = failureSchema.safeParse(value);
   const saying = failure.success ? (failure.data.message ?? failure.data.error) : undefined;
   if (saying !== undefined && saying !== 'Not Found')
     return faultOfAnswer(endpoint, status, saying.slice(0, 500));
-  if (/HTTP request to an HTTPS server/i.test(text))
-    return new EtcdError('certificate', `etcd at ${endpoint} speaks TLS only`, {
-      hint: 'name the endpoint with https://',
-    });
   return notEtcd(endpoint, `it answered ${status}`);
 }
 

@@ -1,6 +1,8 @@
 /** What a lock on etcd needs of the world, in tests. */
+import assert from 'node:assert/strict';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {EtcdKeeperOptions} from '../../coordination/etcd-lock.ts';
+import {LockError} from '../../coordination/lock.ts';
 import type {EtcdSettings} from '../../formats/reboot-settings.ts';
 import {createHttpClient} from '../../platform/http.ts';
 
@@ -26,4 +28,20 @@ export function keeperOptions(
     random: () => Math.random(),
     ...changes,
   };
+}
+
+/** Fails unless the lock refuses with that code and words; gives the error. */
+export async function refusesLock(
+  code: LockError['code'],
+  pattern: RegExp,
+  action: Promise<unknown>,
+): Promise<LockError> {
+  const error: unknown = await action.then(
+    (value) => assert.fail(`it did not fail, but gave ${JSON.stringify(value)}`),
+    (reason: unknown) => reason,
+  );
+  assert.ok(error instanceof LockError, String(error));
+  assert.equal(error.code, code, error.message);
+  assert.match(error.message, pattern);
+  return error;
 }
