@@ -121,7 +121,10 @@ async function readKey(folder: string): Promise<SshKey> {
 async function keyOf(options: GuestOptions): Promise<string> {
   const {path} = options.image;
   const {dev, ino, size, mtimeNs} = await stat(path, {bigint: true});
-  return [[path], [dev, ino, size, mtimeNs].map(String), [LAYOUT, options]].map(shortHash).join('-');
+  // Where a switch listens differs from run to run, and means nothing to the guest.
+  const networks = options.networks?.map((each) => (each.kind === 'socket' ? {...each, path: ''} : each));
+  const shape = networks === undefined ? options : {...options, networks};
+  return [[path], [dev, ino, size, mtimeNs].map(String), [LAYOUT, shape]].map(shortHash).join('-');
 }
 
 function shortHash(value: unknown): string {
