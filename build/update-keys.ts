@@ -2,10 +2,11 @@
  * The public keys that a release trusts: whoever holds one of the private halves can update its hosts. They lie in
  * /usr, under verity, and nowhere else, so a host cannot be talked into another key without an update signed by these.
  */
-import {createHash, createPublicKey} from 'node:crypto';
 import {mkdir, readFile, readdir, writeFile} from 'node:fs/promises';
 import {basename, join} from 'node:path';
 import {CodedError} from '../formats/errors.ts';
+import {decodePublicKey, keyFingerprint} from '../formats/payload/keys.ts';
+import {PayloadError} from '../formats/payload/types.ts';
 import {pathExists} from '../platform/files.ts';
 
 export class UpdateKeyError extends CodedError<'unreadable' | 'bad-key' | 'same-name'> {}
@@ -24,8 +25,6 @@ const DEFAULT_FOLDER = 'keys';
 const PUBLIC_ENDING = '.pub.pem';
 const KEYS_IN_USR = 'usr/share/caisson/update-keys';
 const MAX_PEM_BYTES = 16 * 1024;
-/** Shorter ones are within reach of those with money. */
-const MIN_RSA_BITS = 2048;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** Reads the keys in these files; without any, those that `caisson keys` made. Sorted by name. */
@@ -44,39 +43,23 @@ export async function readUpdateKeys(files: readonly string[], rootDir: string):
   return [...unique.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Throws UpdateKeyError 'bad-key' for anything but an RSA public key of 2048 bits or more. */
+/** Throws UpdateKeyError 'bad-key' for anything but a key that payloads can be signed with. */
 export function parseUpdateKey(pem: string, path: string): UpdateKey {
   const name = basename(path).replace(/(\.pub)?\.pem$/, '');
   if (!NAME.test(name))
     throw new UpdateKeyError('bad-key', `${path}: ${JSON.stringify(name)} cannot be the name of a key`, {
       hint: 'letters, digits, dots, hyphens and underscores, at most 64',
     });
-  // Node would quietly take the public half out of a private key, which has no business on this command line.
-  if (!/^-----BEGIN (RSA )?PUBLIC KEY-----/m.test(pem) || /PRIVATE KEY/.test(pem))
-    throw new UpdateKeyError('bad-key', `${path} is not a public key in PEM form`, {
+  try {
+    const key = decodePublicKey(pem, path);
+    return {name, pem: key.export({type: 'spki', format: 'pem'}).toString(), sha256: keyFingerprint(key)};
+  } catch (error) {
+    if (!(error instanceof PayloadError)) throw error;
+    throw new UpdateKeyError('bad-key', error.message, {
+      cause: error,
       hint: 'caisson keys makes a pair; the public half ends in .pub.pem',
     });
-  let key;
-  try {
-    key = createPublicKey(pem);
-  } catch (error) {
-    throw new UpdateKeyError('bad-key', `${path} is not a public key in PEM form`, {cause: error});
   }
-  const bits = key.asymmetricKeyDetails?.modulusLength;
-  if (key.asymmetricKeyType !== 'rsa' || bits === undefined || bits < MIN_RSA_BITS) {
-    const found = `${key.asymmetricKeyType ?? 'unknown'}${bits === undefined ? '' : ` of ${bits} bits`}`;
-    throw new UpdateKeyError(
-      'bad-key',
-      `${path} is a key of type ${found}, not RSA of ${MIN_RSA_BITS} bits or more`,
-    );
-  }
-  return {
-    name,
-    pem: key.export({type: 'spki', format: 'pem'}).toString(),
-    sha256: createHash('sha256')
-      .update(key.export({type: 'spki', format: 'der'}))
-      .digest('hex'),
-  };
 }
 
 /** Puts the keys where the programs of the host look for them; the folder is there without any key, too. */

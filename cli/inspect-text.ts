@@ -1,6 +1,7 @@
 /** Releases and disks as people read them. */
 import {describeSize} from '../build/budgets.ts';
 import type {ListedPackage, ReleaseInspection} from '../build/inspection.ts';
+import type {Release} from '../formats/release.ts';
 import {formatBytes} from '../formats/units.ts';
 import type {DiskInspection, SlotFacts} from '../image/disk-inspection.ts';
 import type {UkiState, UsrState} from '../formats/slot/parts.ts';
@@ -17,6 +18,7 @@ export function releaseText(inspection: ReleaseInspection): string[] {
     field('/usr', usrText(usr)),
     field('Root hash', release.usr.rootHash),
     field('UKI', ukiText(uki)),
+    ...keysText(release),
     '',
     'Sizes against their budgets',
     ...Object.entries(release.sizes).map(([what, size]) => `  ${describeSize({what, ...size})}`),
@@ -30,6 +32,14 @@ export function releaseText(inspection: ReleaseInspection): string[] {
     ...(disk === undefined ? [] : ['', ...diskText(disk)]),
     ...problemText(inspection.problems),
   ];
+}
+
+/** Whose signatures hosts of this release accept, each by its whole fingerprint: that is what one compares. */
+function keysText({updateKeys}: Release): string[] {
+  if (updateKeys.length === 0) return [field('Update keys', 'none; its hosts refuse every update')];
+  return updateKeys.map(({name, sha256}, index) =>
+    field(index === 0 ? 'Update keys' : '', `${sha256} (${name})`),
+  );
 }
 
 export function diskText(disk: DiskInspection): string[] {

@@ -2,15 +2,7 @@
 import {tmpdir} from 'node:os';
 import type {CommandModule} from 'yargs';
 import {verifyPayloadFile} from '../../update-engine/apply/files.ts';
-import {
-  APPLY_OPTIONS,
-  type ApplyArguments,
-  FILE_POSITIONAL,
-  appliedText,
-  describeApplied,
-  withPayloadFile,
-} from './apply-options.ts';
-import {JSON_OPTION} from './options.ts';
+import {type ApplyArguments, printApplied, withApplyOptions, withPayloadFile} from './apply-options.ts';
 
 interface Arguments extends ApplyArguments {
   scratch: string;
@@ -21,15 +13,12 @@ export function verifyCommand(signal: AbortSignal): CommandModule<object, Argume
     command: 'verify <file>',
     describe: 'Check a payload by doing everything a host does with it, on scratch files',
     builder: (yargs) =>
-      yargs
-        .positional('file', FILE_POSITIONAL)
-        .options(APPLY_OPTIONS)
+      withApplyOptions(yargs)
         .option('scratch', {
           type: 'string',
           default: tmpdir(),
           describe: 'Folder with room for the unpacked partitions',
         })
-        .option('json', JSON_OPTION)
         .example('$0 payload verify update.payload --key update.pub.pem', '')
         .example(
           '$0 payload verify delta.payload --old-usr out/0.1.0/usr.img --old-kernel out/0.1.0/uki.efi',
@@ -39,10 +28,8 @@ export function verifyCommand(signal: AbortSignal): CommandModule<object, Argume
       const applied = await withPayloadFile('Verifying', argv, signal, (options) =>
         verifyPayloadFile({...options, scratchFolder: argv.scratch}),
       );
-      const text = argv.json
-        ? JSON.stringify({sound: true, ...describeApplied(applied)}, undefined, 2)
-        : [`${argv.file} is sound and signed by a trusted key`, ...appliedText(applied)].join('\n');
-      process.stdout.write(`${text}\n`);
+      const verdict = `${argv.file} is sound and signed by a trusted key`;
+      printApplied(applied, argv, {sound: true}, [verdict]);
     },
   };
 }
