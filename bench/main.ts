@@ -11,6 +11,7 @@ import {benchBoot} from './boot.ts';
 import {benchBuild} from './build.ts';
 import {benchMkosi} from './mkosi.ts';
 import type {Figure} from './figure.ts';
+import {benchPayload} from './payload.ts';
 import {benchSize} from './size.ts';
 
 const BENCHES: Readonly<Record<string, (workDir: string, say: (text: string) => void) => Promise<Figure[]>>> =
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, (workDir: string, say: (text: string) => 
     mkosi: benchMkosi,
     size: benchSize,
     boot: benchBoot,
+    payload: benchPayload,
     apply: benchApply,
   };
 
