@@ -30,6 +30,11 @@ const HOST_PROGRAMS: readonly HostProgram[] = [
     file: 'caissonctl.mjs',
     commands: ['caissonctl', 'update_engine_client', 'locksmithctl'],
   },
+  {
+    entry: 'update-engine/cloud-config/main.ts',
+    file: 'cloudinit.mjs',
+    commands: ['caisson-cloudinit', 'coreos-cloudinit'],
+  },
 ];
 
 /** The npm packages in them, beside them in the step's directory: part of the bill of materials. */

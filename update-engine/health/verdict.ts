@@ -18,8 +18,16 @@ export interface UnitState {
 
 /** Units of the release lie here; what an operator or a generator adds lies elsewhere. */
 const OWN_UNITS = '/usr/lib/systemd/system/';
-/** The check itself is starting while it looks. */
-const ITSELF = new Set(['caisson-health.service', 'caisson-mark-good.service', 'caisson-rollback.service']);
+/**
+ * The check itself is starting while it looks. What the operator's cloud-config asks for in vain is no fault of the
+ * release, and may take minutes.
+ */
+const ITSELF = new Set([
+  'caisson-health.service',
+  'caisson-mark-good.service',
+  'caisson-rollback.service',
+  'caisson-cloudinit.service',
+]);
 const MAX_NAMED = 5;
 
 /**
