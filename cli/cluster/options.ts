@@ -25,7 +25,7 @@ export const MEMORY_OPTION = {
 
 export const CPUS_OPTION = {
   type: 'number',
-  default: 1,
+  default: 2,
   describe: 'Processors of each host',
 } as const;
 

@@ -17,7 +17,7 @@ export interface JackCounters {
   received: number;
   /** To the machine. */
   sent: number;
-  /** To the machine, but it did not read, or nothing was plugged in. */
+  /** To the machine, but it did not read. */
   dropped: number;
 }
 
@@ -56,7 +56,8 @@ export class Jack {
 
   send(frame: Uint8Array): void {
     const cable = this.#cable;
-    if (cable === undefined || cable.writableLength + frame.length > QUEUE_MAX_BYTES) {
+    if (cable === undefined) return;
+    if (cable.writableLength + frame.length > QUEUE_MAX_BYTES) {
       this.counters.dropped += 1;
       return;
     }

@@ -57,7 +57,7 @@ async function withStage(t: TestContext, use: (stage: Stage) => Promise<void>): 
     const cluster = {
       directory: join(folder, 'cluster'),
       release: await findRelease(dirname(first), first),
-      ...{members: DEFAULT_MEMBERS, memoryMiB: DEFAULT_MEMORY_MIB, cpus: 1},
+      ...{members: DEFAULT_MEMBERS, memoryMiB: DEFAULT_MEMORY_MIB, cpus: 2},
       updateSettings: {SERVER: 'disabled', REBOOT_STRATEGY: 'etcd-lock'},
       ...{signal: t.signal, say},
     };
