@@ -149,6 +149,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
         // Others wait for what this host cannot use now. A gate of the host's own that fails late keeps the lock: it
         // has begun to leave its work, and the next one doing the same is what the lock is there to prevent.
         if (!isLate) await aftermath.tryOnce(signal);
+        if (!isLate && name !== 'sessions') await gates.sessions.calledOff();
         return {kind: 'wait', reason: answer.detail, againMs: answer.againMs ?? ASK_AGAIN_MS};
       }
       return {kind: 'go'};

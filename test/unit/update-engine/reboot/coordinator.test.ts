@@ -49,7 +49,7 @@ describe('ask', () => {
     const world = await rebootWorld(DEBT);
     world.answers.set('window', closed('opens at two'));
     assert.equal((await world.coordinator.ask(PLAN, signal, false)).kind, 'wait');
-    assert.deepEqual(world.log, ['window', 'releases', 'forgets']);
+    assert.deepEqual(world.log, ['window', 'releases', 'forgets', 'called off']);
   });
 
   it('gives the lock back when the window closes on the way', async () => {
@@ -63,7 +63,7 @@ describe('ask', () => {
     };
     const answer = await world.coordinator.ask(PLAN, signal, false);
     assert.deepEqual(answer, {kind: 'wait', reason: 'closed at four', againMs: 60_000});
-    assert.deepEqual(log.slice(-4), ['post-good', 'writes restart', 'releases', 'forgets']);
+    assert.deepEqual(log.slice(-5), ['post-good', 'writes restart', 'releases', 'forgets', 'called off']);
   });
 
   it('keeps the lock while sessions last, unless they may last for ever', async () => {
