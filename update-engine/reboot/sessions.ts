@@ -70,18 +70,24 @@ export function createSessionsGate(parts: SessionsGateParts): SessionsGate {
   ): Promise<Warned> {
     const planKey = `${plan.kind} ${plan.version}`;
     const before = warned?.planKey === planKey ? warned : null;
-    const at = now();
     const isNews = sessions.some(({id}) => before?.ids.has(id) !== true);
-    let deadline = wait === 'forever' ? null : (before?.deadline ?? at + wait);
-    // Who came late has a minute all the same.
-    if (isNews && before !== null && deadline !== null && wait !== 'forever')
-      deadline = Math.max(deadline, at + Math.min(wait, MINUTE_MS));
-    const leftMs = deadline === null ? null : deadline - at;
+    const leftMs = timeLeft(before?.deadline ?? null, isNews && before !== null, wait);
     const isLastMinute = leftMs !== null && leftMs <= MINUTE_MS;
-    if (isNews || (isLastMinute && before?.saidLastMinute === false && leftMs > 0))
-      await say(warningText(plan, leftMs, hostname), signal);
+    const isDue = isNews || (isLastMinute && before?.saidLastMinute === false && leftMs > 0);
+    if (isDue) await say(warningText(plan, leftMs, hostname), signal);
+    // Only now they know: on a busy machine telling them takes a while.
+    const isFirst = before?.deadline === undefined || before.deadline === null;
+    const deadline = leftMs === null ? null : isNews || isFirst ? now() + leftMs : before.deadline;
     const ids = new Set([...(before?.ids ?? []), ...sessions.map(({id}) => id)]);
     return {planKey, ids, deadline, saidLastMinute: (before?.saidLastMinute ?? false) || isLastMinute};
+  }
+
+  /** Null when they may stay. Who came late has a minute all the same. */
+  function timeLeft(deadline: number | null, isLate: boolean, wait: number | 'forever'): number | null {
+    if (wait === 'forever') return null;
+    if (deadline === null) return wait;
+    const leftMs = deadline - now();
+    return isLate ? Math.max(leftMs, Math.min(wait, MINUTE_MS)) : leftMs;
   }
 
   async function evaluate(plan: RebootPlan, signal: AbortSignal): Promise<GateAnswer> {

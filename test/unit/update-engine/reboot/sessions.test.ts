@@ -14,6 +14,8 @@ class World {
   wait: number | 'forever' | 'bad' = 5 * MINUTE;
   now = 0;
   failure: Error | null = null;
+  /** How long it takes to tell somebody. */
+  saysForMs = 0;
   readonly said: string[] = [];
   readonly gate: SessionsGate = createSessionsGate({
     logind: {sessions: () => this.#sessions()},
@@ -22,6 +24,7 @@ class World {
       warn: ({text}) => {
         if (this.failure !== null) return Promise.reject(this.failure);
         this.said.push(text);
+        this.now += this.saysForMs;
         return Promise.resolve({id: '', reached: ['/dev/pts/0'], problem: null});
       },
     },
@@ -74,6 +77,18 @@ describe('the gate of sessions', () => {
     world.now = 5 * MINUTE;
     assert.equal(await world.ask(), 'open null');
     assert.equal(world.said.length, 2);
+  });
+
+  it('counts from when they have been told', async () => {
+    const world = new World();
+    world.people = ['1'];
+    world.saysForMs = 10 * MINUTE;
+    assert.equal(await world.ask(), `closed ${10 * SECOND}`);
+    world.now = 15 * MINUTE - 1;
+    world.saysForMs = 0;
+    assert.equal(await world.ask(), 'closed 1');
+    world.now = 15 * MINUTE;
+    assert.equal(await world.ask(), 'open null');
   });
 
   it('asks again exactly when the last minute begins', async () => {
