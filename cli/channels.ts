@@ -4,8 +4,11 @@ import type {CommandModule} from 'yargs';
 import {readChannels, promoteRelease} from '../server/channel-file.ts';
 import {CHANNEL_NAMES, type ChannelName, type Channels} from '../server/channels.ts';
 import {type ReleaseState, openReleaseFolder} from '../server/releases.ts';
+import type {NamedKey} from '../payload/inspection.ts';
 import {formatBytes} from '../formats/units.ts';
 import {DEFAULT_OUT_DIR} from './paths.ts';
+import {publicKeysOrDefault} from './payload/options.ts';
+import {vouchFor} from './vouch.ts';
 
 const DIR_OPTION = {
   type: 'string',
@@ -40,6 +43,7 @@ interface PromoteArguments {
   version: string;
   channel: ChannelName;
   dir: string;
+  key: string[];
   'allow-downgrade': boolean;
   json: boolean;
 }
@@ -53,20 +57,39 @@ export function promoteCommand(signal: AbortSignal): CommandModule<object, Promo
         .positional('version', {type: 'string', demandOption: true, describe: 'Of a release with a payload'})
         .positional('channel', {choices: CHANNEL_NAMES, demandOption: true, describe: 'The channel'})
         .option('dir', DIR_OPTION)
+        .option('key', {
+          type: 'string',
+          array: true,
+          default: [] as string[],
+          defaultDescription: 'keys/*.pub.pem',
+          describe: 'Public key in PEM that your hosts trust; one of them must have signed the payload',
+        })
         .option('allow-downgrade', {
           type: 'boolean',
           default: false,
           describe: 'Also to hosts that run a newer one, if they have ALLOW_DOWNGRADE=true',
         })
         .option('json', JSON_OPTION)
-        .example('$0 promote 0.2.0 alpha', ''),
-    handler: async ({version, channel, dir, json, 'allow-downgrade': allowDowngrade}) => {
+        .example('$0 promote 0.2.0 alpha', 'after its payload was found whole, and signed by a key in keys/')
+        .example('$0 promote 0.2.0 beta --key first.pub.pem --key next.pub.pem', 'signed by one of these'),
+    handler: async ({version, channel, dir, key, json, 'allow-downgrade': allowDowngrade}) => {
       const folder = resolve(dir);
+      const keys = await publicKeysOrDefault(key);
       const promotion = {version, channel, allowDowngrade, at: Date.now()};
-      const {bytes, sha256} = await promoteRelease(folder, openReleaseFolder(folder), promotion, signal);
+      const signers: NamedKey[] = [];
+      const {bytes, sha256} = await promoteRelease(
+        folder,
+        openReleaseFolder(folder),
+        promotion,
+        signal,
+        async (release) => {
+          signers.push(await vouchFor(release, keys, signal));
+        },
+      );
+      const signedBy = signers.map(({name}) => name).join();
       const text = json
-        ? JSON.stringify({version, channel, bytes, sha256, allowDowngrade}, undefined, 2)
-        : `${channel} is at ${version} now (${formatBytes(bytes)}, SHA-256 ${sha256})`;
+        ? JSON.stringify({version, channel, bytes, sha256, allowDowngrade, signedBy}, undefined, 2)
+        : `${channel} is at ${version} now (${formatBytes(bytes)}, SHA-256 ${sha256}, signed by ${signedBy})`;
       process.stdout.write(`${text}\n`);
     },
   };

@@ -76,20 +76,29 @@ export async function checkPayload(
   options: {signal: AbortSignal; onBytes: (count: number) => void},
 ): Promise<Metadata> {
   const metadata = await readMetadata(source, keys);
-  const {layout, manifest} = metadata;
+  await checkBlobs(source, metadata, {...options, onBytes: () => undefined});
+  const digest = await payloadDigest(source, metadata, options);
+  requireSignedByAll(digest, await readPayloadSignatures(source, metadata), keys);
+  return metadata;
+}
+
+/** Every blob must hash to what the manifest says. Throws PayloadError 'wrong-hash'. */
+export async function checkBlobs(
+  source: ByteSource,
+  {layout, manifest}: Pick<Metadata, 'layout' | 'manifest'>,
+  {signal, onBytes}: {signal: AbortSignal; onBytes: (count: number) => void},
+): Promise<void> {
   for (const {name, operations} of manifest.partitions) {
     for (const [index, {data}] of operations.entries()) {
       if (data === null) continue;
-      options.signal.throwIfAborted();
+      signal.throwIfAborted();
       const what = `${name}, operation ${index}`;
       const bytes = await readExactly(source, layout.blobsOffset + data.offset, data.bytes, what);
       if (!createHash('sha256').update(bytes).digest().equals(data.sha256))
         throw new PayloadError('wrong-hash', `${what}: its blob is not what the manifest says`);
+      onBytes(bytes.length);
     }
   }
-  const digest = await payloadDigest(source, metadata, options);
-  requireSignedByAll(digest, await readPayloadSignatures(source, metadata), keys);
-  return metadata;
 }
 
 /** The signatures at the end of the file. */

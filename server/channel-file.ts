@@ -5,7 +5,7 @@ import {writeFileAtomic} from '../platform/files.ts';
 import {withChannelLock} from './channel-lock.ts';
 import {type Channels, type Promotion, formatChannels, parseChannels, promote} from './channels.ts';
 import {ServerError} from './errors.ts';
-import type {ReleaseFolder, ServedRelease} from './releases.ts';
+import {type ReleaseFolder, type ServedRelease, identityOf} from './releases.ts';
 
 export const CHANNELS_FILE = 'channels.json';
 const MAX_CHANNELS_BYTES = 1 << 20;
@@ -33,7 +33,7 @@ export async function promoteRelease(
   releases: ReleaseFolder,
   promotion: Promotion,
   signal: AbortSignal,
-  vouch: (release: ServedRelease) => Promise<void> = () => Promise.resolve(),
+  vouch: (release: ServedRelease) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<ServedRelease> {
   const {version} = promotion;
   const states = await releases.scan(signal);
@@ -46,6 +46,10 @@ export async function promoteRelease(
   if (found.kind === 'unfit')
     throw new ServerError('no-release', `release ${version} cannot be offered: ${found.reason}`);
   await vouch(found.release);
+  if ((await identityOf(found.release.path)) !== found.release.identity)
+    throw new ServerError('no-release', `${found.release.path} was replaced while it was checked`, {
+      retryable: true,
+    });
   await withChannelLock(dir, signal, async () => {
     const channels = promote(await readChannels(dir), promotion);
     await writeFileAtomic(join(dir, CHANNELS_FILE), formatChannels(channels));

@@ -7,6 +7,8 @@ export type ServerErrorCode =
   | 'no-channel'
   /** No such release, or one that hosts could not install. */
   | 'no-release'
+  /** Hosts would not take its payload: by its signatures, or because it is damaged. */
+  | 'untrusted'
   /** Another one is changing the channels. */
   | 'locked'
   /** The channel would go backwards. */

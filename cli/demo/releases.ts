@@ -64,7 +64,8 @@ export async function packRelease(which: DemoRelease, {directory, signal, say}: 
 }
 
 export async function promote(which: DemoRelease, {directory, signal, say}: DemoFolder): Promise<void> {
-  await caisson(['promote', DEMO_VERSIONS[which], 'stable', '--dir', directory], signal);
+  const key = join(directory, 'keys/update.pub.pem');
+  await caisson(['promote', DEMO_VERSIONS[which], 'stable', '--dir', directory, '--key', key], signal);
   say(`channel stable now offers ${DEMO_VERSIONS[which]}`);
 }
 

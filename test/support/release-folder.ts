@@ -1,46 +1,23 @@
-/** A folder of releases whose payloads have the right form and nothing in them: for the server and its clients. */
-import {createHash, randomBytes} from 'node:crypto';
+/** A folder of releases whose payloads are sound, and have nothing in them that would start: for the server and its clients. */
+import {type KeyObject, randomBytes} from 'node:crypto';
 import {mkdir, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
-import {encodePayloadHeader} from '../../formats/payload/header.ts';
-import {encodeManifest} from '../../formats/payload/manifest.ts';
 import {formatRelease} from '../../formats/release.ts';
-import {extent, operation} from './payload-sample.ts';
+import {type PartitionSpec, buildPayload} from './payload.ts';
+import {extent} from './payload-sample.ts';
 
-/** A payload of one partition with `bytes` of data in blocks, for caisson/x86-64/VERSION; its signatures are noise. */
-export function samplePayload(version: string, blocks = 16): Uint8Array {
+/** A payload whose partitions are together `blocks` of chance, for caisson/x86-64/VERSION; signed by TEST_KEY. */
+export function samplePayload(version: string, blocks = 16, keys?: readonly KeyObject[]): Buffer {
   const data = randomBytes(blocks * 4096);
-  const sha256 = Uint8Array.from(createHash('sha256').update(data).digest());
-  const signatures = randomBytes(256);
-  const manifest = encodeManifest({
-    minorVersion: 0,
-    signaturesOffset: data.length,
-    signaturesBytes: signatures.length,
-    maxTimestamp: 1_795_054_374,
-    partitions: ['usr', 'kernel'].map((name, index) => ({
-      name,
-      oldInfo: null,
-      newInfo: {bytes: index === 0 ? (blocks - 1) * 4096 : 4096, sha256},
-      operations: [
-        operation({
-          type: 'REPLACE',
-          data:
-            index === 0
-              ? {offset: 0, bytes: (blocks - 1) * 4096, sha256}
-              : {offset: (blocks - 1) * 4096, bytes: 4096, sha256},
-          dstExtents: [extent(0, index === 0 ? blocks - 1 : 1)],
-        }),
-      ],
-      hashTree: null,
-      version: `caisson/x86-64/${version}`,
-    })),
+  const parts = {usr: data.subarray(4096), kernel: data.subarray(0, 4096)};
+  const partitions = Object.entries(parts).map(([name, content]): PartitionSpec => {
+    const dst = [extent(0, content.length / 4096)];
+    return {
+      ...{name, content, version: `caisson/x86-64/${version}`},
+      operations: [{type: 'REPLACE', blob: content, dst}],
+    };
   });
-  const metadataSignatures = randomBytes(256);
-  const header = encodePayloadHeader({
-    manifestBytes: manifest.length,
-    metadataSignatureBytes: metadataSignatures.length,
-  });
-  return Buffer.concat([header, manifest, metadataSignatures, data, signatures]);
+  return buildPayload(partitions, {maxTimestamp: 1_795_054_374, ...(keys === undefined ? {} : {keys})}).bytes;
 }
 
 /** Writes VERSION/release.json, and VERSION/payload/update.payload unless there is none. */
