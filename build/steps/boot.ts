@@ -1,6 +1,7 @@
 /** What the firmware starts: the selector, and the UKI that it picks. */
-import {mkdir, readFile, rm} from 'node:fs/promises';
+import {mkdir, readFile, rm, stat, truncate} from 'node:fs/promises';
 import {join} from 'node:path';
+import {BLOCK_BYTES} from '../../formats/payload/types.ts';
 import {fingerprintTree} from '../../platform/files.ts';
 import {kernelCommandLine} from '../../image/command-line.ts';
 import {selectorCommands} from '../../image/selector/build.ts';
@@ -71,6 +72,13 @@ export function ukiStep({definition, lock, toolbox}: StepContext): BuildStep {
         ],
         {env: {SOURCE_DATE_EPOCH: String(lock.sourceDate)}},
       );
+      await fillLastBlock(join(out, UKI_FILE));
     },
   };
+}
+
+/** Payloads count in blocks: what a host gets by an update is then this file to the last byte. */
+async function fillLastBlock(path: string): Promise<void> {
+  const {size} = await stat(path);
+  await truncate(path, Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES);
 }
