@@ -22,6 +22,14 @@ export const ETCD_SETTINGS: readonly string[] = [
   ...['proxy_read_timeout', 'force_new_cluster', 'unsafe_no_fsync'],
 ];
 
+/** Those that are true or false, and nothing else. */
+export const ETCD_SWITCHES: ReadonlySet<string> = new Set([
+  ...['initial_election_tick_advance', 'socket_reuse_port', 'socket_reuse_address', 'strict_reconfig_check'],
+  ...['pre_vote', 'enable_v2', 'client_cert_auth', 'auto_tls', 'peer_client_cert_auth', 'peer_auto_tls'],
+  ...['enable_pprof', 'enable_log_rotation', 'force_new_cluster', 'unsafe_no_fsync'],
+  ...['debug', 'verbose', 'very_verbose', 'very_very_verbose', 'snapshot'],
+]);
+
 /** What became of a setting. */
 export type Fate =
   /** It has another name now, and means the same. */

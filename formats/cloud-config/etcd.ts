@@ -4,7 +4,7 @@
  * other than meant it is an error that names the replacement.
  */
 import type {YamlEntry} from '../yaml.ts';
-import {ETCD_SETTINGS, OLD_ETCD_SETTINGS} from './etcd-names.ts';
+import {ETCD_SETTINGS, ETCD_SWITCHES, OLD_ETCD_SETTINGS} from './etcd-names.ts';
 import {type Reader, show} from './reader.ts';
 import {settingText} from './settings.ts';
 import type {DaemonSettings} from './types.ts';
@@ -54,7 +54,7 @@ function readSection(
   const values = new Map<string, string>();
   const old = new Map<string, string>();
   for (const {key, entry: setting} of fields?.entries ?? []) {
-    const value = settingText(reader, setting, `${path}.${key}`);
+    const value = settingText(reader, setting, `${path}.${key}`, isSwitch(key));
     if (value === null) continue;
     const fate = Object.hasOwn(OLD_ETCD_SETTINGS, key) ? OLD_ETCD_SETTINGS[key] : undefined;
     const place = setting.keyPlace;
@@ -80,6 +80,10 @@ function readSection(
     }
   }
   return new Map([...translateAddresses(old, values), ...values]);
+}
+
+function isSwitch(key: string): boolean {
+  return ETCD_SWITCHES.has(key) || key.startsWith('experimental_');
 }
 
 /** etcd lets one try what is new under names that come and go. */

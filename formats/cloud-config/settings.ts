@@ -47,10 +47,21 @@ function named(prefix: string, keys: readonly string[]): Names {
   return Object.fromEntries(keys.map((key) => [key, `${prefix}${key.toUpperCase()}`]));
 }
 
-/** A flag is `true` or `false`, however YAML lets it be written. */
-export function settingText(reader: Reader, entry: YamlEntry, path: string): string | null {
+/** Of fleet and flannel. */
+const SWITCHES = new Set(['disable_engine', 'verify_units', 'ip_masq']);
+
+/**
+ * A switch is `true` or `false`, however YAML lets it be written. Anything else is the text that it is: `off` is a
+ * strategy of reboots and a mode of etcd's proxy.
+ */
+export function settingText(
+  reader: Reader,
+  entry: YamlEntry,
+  path: string,
+  isSwitch: boolean,
+): string | null {
   const {value} = entry;
-  if (value.kind === 'scalar' && typeof value.value === 'boolean') return String(value.value);
+  if (isSwitch && value.kind === 'scalar' && typeof value.value === 'boolean') return String(value.value);
   return reader.line(entry, path);
 }
 
@@ -63,7 +74,7 @@ function readVariables(
   const fields = reader.map(entry?.value, path, Object.keys(names));
   const variables = new Map<string, string>();
   for (const {key, entry: setting} of fields?.entries ?? []) {
-    const value = settingText(reader, setting, joinPath(path, key));
+    const value = settingText(reader, setting, joinPath(path, key), SWITCHES.has(key));
     const name = names[key];
     if (value !== null && name !== undefined) variables.set(name, value);
   }

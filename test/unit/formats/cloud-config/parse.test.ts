@@ -135,6 +135,14 @@ describe('parseCloudConfig', () => {
       );
   });
 
+  it('tells switches from words that YAML takes for one', () => {
+    const text = 'coreos: {update: {reboot-strategy: off}, etcd2: {proxy: on, client-cert-auth: on}}';
+    const {updateConf, daemons} = cleanly(text);
+    assert.equal(updateConf.get('REBOOT_STRATEGY'), 'off');
+    assert.equal(daemons[0]?.variables.get('ETCD_PROXY'), 'on');
+    assert.equal(daemons[0]?.variables.get('ETCD_CLIENT_CERT_AUTH'), 'true');
+  });
+
   it('names the line of an unknown key and the one that was meant', () => {
     finds('#cloud-config\nhostnam: a\n', 2, /unknown-key unknown key hostnam; did you mean hostname\?/);
     finds(
