@@ -84,7 +84,7 @@ export function createObserver({cluster, http, now}: ObserverOptions): Observer 
             address: plan.address,
             isOn,
             link: isCut ? 'cut' : isPlugged ? 'joined' : 'unplugged',
-            host: answer?.value ?? null,
+            host: withNamedReasons(answer?.value ?? null, named),
             silent: isOn ? (answer?.failure ?? null) : 'its power is off',
             etcd:
               asked?.kind === 'answers'
@@ -159,4 +159,13 @@ function withNames(lock: LockStatus, names: ReadonlyMap<string, string>): LockSt
     name: names.get(each.name) ?? each.name,
   });
   return {...lock, holders: lock.holders.map(named), waiting: lock.waiting.map(named)};
+}
+
+/** The engine's words name holders of the lock by their machine ids. */
+function withNamedReasons(host: HostStatus | null, names: ReadonlyMap<string, string>): HostStatus | null {
+  if (host === null) return null;
+  const waiting = host.waiting.map((reason) =>
+    [...names].reduce((text, [machineId, name]) => text.replaceAll(machineId, name), reason),
+  );
+  return {...host, waiting};
 }
