@@ -4,6 +4,7 @@
  */
 import {parseArgs} from 'node:util';
 import {applyTarget, patchTarget} from './apply.ts';
+import {cloudConfigTarget} from './cloud-config.ts';
 import {fatTarget, gptTarget} from './disk.ts';
 import {omahaTarget} from './omaha.ts';
 import {payloadTarget} from './payload.ts';
@@ -16,6 +17,7 @@ const TARGETS: readonly FuzzTarget[] = [
   payloadTarget,
   applyTarget,
   patchTarget,
+  cloudConfigTarget,
 ];
 const DEFAULT_COUNT = 100_000;
 
