@@ -136,6 +136,26 @@ export function createGroup(options: GroupOptions): EtcdGroup {
     }, signal);
   }
 
+  async function changeMax(max: number, signal: AbortSignal): Promise<{oldMax: number; max: number}> {
+    let oldMax = max;
+    return document.update((semaphore, isRepeated) => {
+      // Found done after an answer was lost: what was before was seen then.
+      if (!isRepeated || semaphore.max !== max) oldMax = semaphore.max;
+      return {semaphore: setMax(semaphore, max), result: {oldMax, max}};
+    }, signal);
+  }
+
+  async function changeExpiry(
+    seconds: number | null,
+    signal: AbortSignal,
+  ): Promise<{oldSeconds: number | null}> {
+    let oldSeconds = seconds;
+    return document.update((semaphore, isRepeated) => {
+      if (!isRepeated || semaphore.expirySeconds !== seconds) oldSeconds = semaphore.expirySeconds;
+      return {semaphore: setExpiry(semaphore, seconds), result: {oldSeconds}};
+    }, signal);
+  }
+
   async function view(signal: AbortSignal): Promise<LockView> {
     const {semaphore, revision} = await document.read(signal);
     const {hosts, total} = await waiting.list(signal);
@@ -160,23 +180,8 @@ export function createGroup(options: GroupOptions): EtcdGroup {
     keep: (id, ask, signal) => asLockErrors(() => keep(id, ask, signal)),
     release: (id, signal) => asLockErrors(() => release(id, signal)),
     view: (signal) => asLockErrors(() => view(signal)),
-    setMax: (max, signal) =>
-      asLockErrors(() =>
-        document.update(
-          (semaphore) => ({semaphore: setMax(semaphore, max), result: {oldMax: semaphore.max, max}}),
-          signal,
-        ),
-      ),
-    setExpiry: (seconds, signal) =>
-      asLockErrors(() =>
-        document.update(
-          (semaphore) => ({
-            semaphore: setExpiry(semaphore, seconds),
-            result: {oldSeconds: semaphore.expirySeconds},
-          }),
-          signal,
-        ),
-      ),
+    setMax: (max, signal) => asLockErrors(() => changeMax(max, signal)),
+    setExpiry: (seconds, signal) => asLockErrors(() => changeExpiry(seconds, signal)),
   };
 }
 

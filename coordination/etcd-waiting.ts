@@ -17,18 +17,37 @@ export interface WaitingHost extends Waiter {
 
 /** More than a semaphore has holders; the rest of a longer list is only counted. */
 const MAX_LISTED = 10_000;
+/** A lease is renewed after a third of its time, so that two renewals may fail. */
+const KEEP_PARTS = 3;
 
 export function createWaitingList(client: () => Promise<EtcdClient>, group: string, leaseSeconds: number) {
   const prefix = waitingPrefix(group);
 
+  /** What this program last did for a host, so that most questions are one look at the list. */
+  const memory = new Map<string, {readonly value: string; readonly keptAt: number}>();
+
   /** Puts the host on the list, or keeps it there, and says where it stands. */
   async function join(
     id: string,
-    waiter: Waiter,
+    waiter: Waiter & {readonly since: number},
     signal: AbortSignal,
   ): Promise<{position: number | null; waiting: number}> {
-    const etcd = await client();
     const key = waitingKey(group, id);
+    const asked = waiter.since;
+    const words = JSON.stringify([waiter.reason, waiter.version]);
+    const known = memory.get(id);
+    const isFresh = known?.value === words && asked - known.keptAt < (leaseSeconds * 1000) / KEEP_PARTS;
+    const place = await look(key, signal);
+    if (isFresh && place.position !== null) return place;
+    await stay(key, waiter, signal);
+    if (memory.size > MAX_LISTED) memory.clear();
+    memory.set(id, {value: words, keptAt: asked});
+    return place.position === null ? look(key, signal) : place;
+  }
+
+  /** Keeps the time at which it came, whatever program of the host wrote it. */
+  async function stay(key: string, waiter: Waiter, signal: AbortSignal): Promise<void> {
+    const etcd = await client();
     const [before] = (await etcd.range({key}, signal)).kvs;
     const known = before === undefined ? null : decodeWaiter(before.value);
     const value = encodeWaiter({...waiter, since: known?.since ?? waiter.since});
@@ -43,13 +62,9 @@ export function createWaitingList(client: () => Promise<EtcdClient>, group: stri
         signal,
       );
     }
-    return place(key, signal);
   }
 
-  async function place(
-    key: string,
-    signal: AbortSignal,
-  ): Promise<{position: number | null; waiting: number}> {
+  async function look(key: string, signal: AbortSignal): Promise<{position: number | null; waiting: number}> {
     const {kvs, count} = await (
       await client()
     ).range({key: prefix, isPrefix: true, keysOnly: true, order: 'created', limit: MAX_LISTED}, signal);
@@ -58,6 +73,7 @@ export function createWaitingList(client: () => Promise<EtcdClient>, group: stri
   }
 
   async function leave(id: string, signal: AbortSignal): Promise<void> {
+    memory.delete(id);
     const etcd = await client();
     const key = waitingKey(group, id);
     const [found] = (await etcd.range({key, keysOnly: true}, signal)).kvs;

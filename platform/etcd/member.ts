@@ -68,8 +68,8 @@ async function exchange(
     method: 'POST',
     headers: {
       'content-type': 'application/json',
-      // A member without a leader says so at once rather than after its own patience is over.
-      'grpc-metadata-hasleader': 'true',
+      // A member without a leader says so at once rather than after its own patience is over. It tells of itself anyway.
+      ...(method.startsWith('maintenance/') ? {} : {'grpc-metadata-hasleader': 'true'}),
       'grpc-timeout': `${Math.max(1, timeoutMs - SERVER_MARGIN_MS)}m`,
       ...(token === null ? {} : {authorization: token}),
     },

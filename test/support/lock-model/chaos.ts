@@ -20,7 +20,7 @@ export interface ChaosOptions {
 
 /** Long enough for an election, short enough for many of them. */
 const LONGEST_FAULT_MS = 2500;
-const LONGEST_PEACE_MS = 1500;
+const LONGEST_PEACE_MS = 5000;
 const STATES: readonly LinkState[] = ['cut', 'silent', 'deaf'];
 
 /** Until it is over; then everything is whole again. */

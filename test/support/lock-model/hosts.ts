@@ -21,6 +21,8 @@ export interface World {
 }
 
 const LONGEST_PAUSE_MS = 400;
+/** Two hundred hosts ask; what they ask for shall be answered by a small machine. */
+const LONGEST_WAIT_MS = 4000;
 const LONGEST_REBOOT_MS = 120;
 /** One host of so many does not come back. */
 const VANISH_ODDS = 25;
@@ -49,7 +51,7 @@ export async function liveAsHost(
 ): Promise<void> {
   const {random, sleep, isOver, now} = world;
   for (let life = 0; !isOver(); life += 1) {
-    await sleep(random.below(LONGEST_PAUSE_MS));
+    await sleep(random.below(LONGEST_WAIT_MS));
     const waitsSince = now();
     const before = openKeeper(world);
     let isHeld = false;
@@ -57,7 +59,7 @@ export async function liveAsHost(
       isHeld = await acquire(world, before, host, `${host}#${life}`);
       // With a slot or without, and whatever it heard last.
       if (random.below(VANISH_ODDS * 10) === 0) break;
-      if (!isHeld) await sleep(random.below(LONGEST_PAUSE_MS));
+      if (!isHeld) await sleep(random.below(LONGEST_WAIT_MS));
     }
     await before.close();
     if (isHeld) world.onWaited(now() - waitsSince);
@@ -87,7 +89,7 @@ export function createOperator(world: World, {least, most}: {least: number; most
         while (!isOver() && !(await release(world, keeper, next.host, 'operator'))) await sleep(100);
         next.isFreed();
       }
-      if (random.below(20) === 0) await setMax(world, keeper, least + random.below(most - least + 1));
+      if (random.below(6) === 0) await setMax(world, keeper, least + random.below(most - least + 1));
     }
     await keeper.close();
     for (const {isFreed} of waiting) isFreed();
