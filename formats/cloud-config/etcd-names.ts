@@ -1,19 +1,42 @@
 /** Settings of etcd through its ages: what the etcd of this OS (3.5) knows, and what became of the older ones. */
 
-/** Flags of etcd 3.5, with underscores; each is a variable ETCD_... as well. Those of tests and profiling left out. */
+/** Flags of etcd 3.5, with underscores; each is a variable ETCD_... as well. The real etcd is asked in a test. */
 export const ETCD_SETTINGS: readonly string[] = [
   ...['name', 'data_dir', 'wal_dir', 'snapshot_count', 'heartbeat_interval', 'election_timeout'],
   ...['initial_election_tick_advance', 'listen_peer_urls', 'listen_client_urls', 'max_snapshots', 'max_wals'],
   ...['quota_backend_bytes', 'backend_bbolt_freelist_type', 'backend_batch_interval', 'backend_batch_limit'],
-  ...['max_txn_ops', 'max_request_bytes', 'grpc_keepalive_min_time', 'grpc_keepalive_interval'],
+  ...[
+    'max_txn_ops',
+    'max_request_bytes',
+    'max_concurrent_streams',
+    'raft_read_timeout',
+    'raft_write_timeout',
+    'grpc_keepalive_min_time',
+    'grpc_keepalive_interval',
+  ],
   ...['grpc_keepalive_timeout', 'socket_reuse_port', 'socket_reuse_address'],
   ...['initial_advertise_peer_urls', 'initial_cluster', 'initial_cluster_state', 'initial_cluster_token'],
   ...['advertise_client_urls', 'discovery', 'discovery_fallback', 'discovery_proxy', 'discovery_srv'],
   ...['discovery_srv_name', 'strict_reconfig_check', 'pre_vote', 'auto_compaction_retention'],
-  ...['auto_compaction_mode', 'enable_v2', 'v2_deprecation'],
+  ...[
+    'auto_compaction_mode',
+    'enable_v2',
+    'v2_deprecation',
+    'enable_grpc_gateway',
+    'listen_client_http_urls',
+  ],
   ...['cert_file', 'key_file', 'client_cert_auth', 'client_crl_file', 'client_cert_allowed_hostname'],
   ...['trusted_ca_file', 'auto_tls', 'peer_cert_file', 'peer_key_file', 'peer_client_cert_auth'],
-  ...['peer_trusted_ca_file', 'peer_cert_allowed_cn', 'peer_cert_allowed_hostname', 'peer_auto_tls'],
+  ...[
+    'peer_trusted_ca_file',
+    'peer_cert_allowed_cn',
+    'peer_cert_allowed_hostname',
+    'peer_auto_tls',
+    'client_cert_file',
+    'client_key_file',
+    'peer_client_cert_file',
+    'peer_client_key_file',
+  ],
   ...['self_signed_cert_validity', 'peer_crl_file', 'cipher_suites', 'cors', 'host_whitelist'],
   ...['tls_min_version', 'tls_max_version'],
   ...['auth_token', 'auth_token_ttl', 'bcrypt_cost', 'enable_pprof', 'metrics', 'listen_metrics_urls'],
@@ -26,7 +49,7 @@ export const ETCD_SETTINGS: readonly string[] = [
 export const ETCD_SWITCHES: ReadonlySet<string> = new Set([
   ...['initial_election_tick_advance', 'socket_reuse_port', 'socket_reuse_address', 'strict_reconfig_check'],
   ...['pre_vote', 'enable_v2', 'client_cert_auth', 'auto_tls', 'peer_client_cert_auth', 'peer_auto_tls'],
-  ...['enable_pprof', 'enable_log_rotation', 'force_new_cluster', 'unsafe_no_fsync'],
+  ...['enable_grpc_gateway', 'enable_pprof', 'enable_log_rotation', 'force_new_cluster', 'unsafe_no_fsync'],
   ...['debug', 'verbose', 'very_verbose', 'very_very_verbose', 'snapshot'],
 ]);
 
