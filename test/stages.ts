@@ -94,6 +94,18 @@ export const stages: readonly Stage[] = [
       return runTests({folder, pattern: 'engine-killed', output, signal, timeoutMs: 40 * MINUTE_MS});
     },
   },
+  {
+    name: 'model-check',
+    when: 'all',
+    takesPattern: false,
+    needs: ['build'],
+    run: ({root, output, signal, releaseFolder}) => {
+      if (releaseFolder !== undefined) process.env['CAISSON_RELEASE_DIR'] = releaseFolder;
+      process.env['CAISSON_LOCK_OPERATIONS'] ??= '10000';
+      const folder = join(root, 'test/integration');
+      return runTests({folder, pattern: 'lock-model', output, signal, timeoutMs: 40 * MINUTE_MS});
+    },
+  },
   tests('vm', 'default', ['build'], {timeoutMs: 60 * MINUTE_MS, concurrency: 1}),
   tests('vm-long', 'all', ['build'], {timeoutMs: 120 * MINUTE_MS, concurrency: 1}),
 ];

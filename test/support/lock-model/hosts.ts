@@ -22,7 +22,7 @@ export interface World {
 
 const LONGEST_PAUSE_MS = 400;
 /** Two hundred hosts ask; what they ask for shall be answered by a small machine. */
-const LONGEST_WAIT_MS = 4000;
+const LONGEST_WAIT_MS = 10_000;
 const LONGEST_REBOOT_MS = 120;
 /** One host of so many does not come back. */
 const VANISH_ODDS = 25;
