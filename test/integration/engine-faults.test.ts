@@ -1,11 +1,13 @@
 /** What the engine makes of disks and servers that fail: a clear error, no harm, and success once they work again. */
 import assert from 'node:assert/strict';
-import {readFile, writeFile} from 'node:fs/promises';
+import {readFile, stat, writeFile} from 'node:fs/promises';
 import {describe, it} from 'node:test';
+import {readGpt, withGptDisk} from '../../platform/gpt-disk.ts';
 import {ApiError} from '../../update-engine/api/protocol.ts';
 import {type SlotDisk, imageSlotDisk} from '../../update-engine/slots/slot-disk.ts';
 import {ctl, engineBench, isRest} from '../support/engine-bench.ts';
 import {holds, writeConf} from '../support/engine-world.ts';
+import {damageDisk} from '../support/slot-disk.ts';
 
 const bench = await engineBench(['1.1.0']);
 
@@ -54,6 +56,29 @@ describe('faults', () => {
       }
     }
   }
+
+  it('of the partition table: the engine repairs a copy that is damaged, and says so', async () => {
+    const {disk} = bench.world();
+    const table = await withGptDisk(disk, {}, async (whole) => (await readGpt(whole)).table);
+    await damageDisk(disk, table, ['backupHeader']);
+    const engine = await bench.start();
+    const status = await engine.client.status();
+    assert.deepEqual(status.disk.problems, []);
+    assert.equal(status.disk.repair?.outcome, 'repaired');
+    const detail = /the backup partition table was damaged .*; the backup was written anew from the primary/;
+    assert.match(engine.lines.join('\n'), detail);
+    assert.match(
+      (await ctl(engine, 'status')).out,
+      new RegExp(`^disk +(now|.* ago): ${detail.source}$`, 'm'),
+    );
+    assert.ok(await withGptDisk(disk, {}, async (whole) => (await readGpt(whole)).agree));
+    await engine.stop();
+
+    const before = await stat(disk, {bigint: true});
+    const second = await bench.start();
+    assert.equal((await second.client.status()).disk.repair, null);
+    assert.equal((await stat(disk, {bigint: true})).mtimeNs, before.mtimeNs);
+  });
 
   it('of the server: gone, then back', async () => {
     await writeConf(bench.world(), {SERVER: 'http://127.0.0.1:1/v1/update/', REBOOT_STRATEGY: 'off'});

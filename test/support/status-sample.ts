@@ -54,6 +54,7 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
       allowDowngrade: false,
       problems: [],
     },
+    disk: {problems: [], repair: null},
     reboot: {
       wantedSince: null,
       blockedBy: null,

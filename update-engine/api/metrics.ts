@@ -88,6 +88,9 @@ function metricsOf(status: Status): Metric[] {
     gauge('caisson_update_config_problems', 'Lines of the configuration that do not count.', [
       {value: status.config.problems.length},
     ]),
+    gauge('caisson_update_disk_problems', 'What is wrong with the partition table and the ESP.', [
+      {value: status.disk.problems.length},
+    ]),
     counter('caisson_update_checks_total', 'Times the server was asked.', counters.checks),
     counter('caisson_update_check_failures_total', 'Checks that failed.', counters.checkFailures),
     counter('caisson_updates_total', 'Updates installed.', counters.updates),

@@ -96,6 +96,12 @@ export const statusSchema = z.object({
     /** What is wrong in the configuration; the rest of it counts. */
     problems: z.array(text).max(100),
   }),
+  disk: z.object({
+    /** What is wrong with the partition table and the ESP now. */
+    problems: z.array(text).max(20),
+    /** What the engine did about the table when it began; null when there was nothing to do. */
+    repair: z.object({at: time, outcome: z.enum(['repaired', 'left']), detail: text}).nullable(),
+  }),
   strategy: z.object({configured: text, effective: text, note: text.nullable()}),
   reboot: z.object({
     /** Since when a restart is wanted and not happening; null when none is. */

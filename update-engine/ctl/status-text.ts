@@ -37,6 +37,9 @@ function mainRows(status: Status, now: number): Row[] {
   }
   for (const entry of denied) rows.push(['denied', `${entry.version}: ${entry.reason}`]);
   for (const problem of status.config.problems) rows.push(['config', problem]);
+  for (const problem of status.disk.problems) rows.push(['disk', problem]);
+  if (status.disk.repair !== null)
+    rows.push(['disk', `${ago(status.disk.repair.at, now)}: ${status.disk.repair.detail}`]);
   return rows;
 }
 

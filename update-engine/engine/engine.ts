@@ -89,6 +89,7 @@ export function createEngine(parts: EngineParts): Engine {
       slots: now,
       place: slots.place,
       absence: slots.absence,
+      repair: slots.repaired(),
       pending,
       denied,
       health,
@@ -108,6 +109,7 @@ export function createEngine(parts: EngineParts): Engine {
     orders: createOrders(parts, loop, touch),
     async begin() {
       await memo.load();
+      await slots.repair();
       const now = await slots.look();
       const situation = judgeBoot({
         pending: await state.pending(),

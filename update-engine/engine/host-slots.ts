@@ -3,6 +3,7 @@ import type {Guid} from '../../formats/guid.ts';
 import type {SlotLetter} from '../../formats/gpt/slots.ts';
 import type {SlotRelease} from '../decide.ts';
 import {markGood, prepareSlot, rollbackTo} from '../slots/marks.ts';
+import {type TableRepair, repairTable} from '../slots/repair.ts';
 import type {SlotDisk} from '../slots/slot-disk.ts';
 import {type SlotsNow, readSlotsNow} from '../slots/slots-now.ts';
 
@@ -24,12 +25,21 @@ export interface HostSlots {
   /** From the disk, in any case. Throws what readSlotsNow throws. */
   read(): Promise<SlotsNow | null>;
   releases(): Promise<SlotRelease[]>;
+  /** Puts the two copies of the table right, when the engine begins and nothing is under way. Never throws. */
+  repair(): Promise<void>;
+  /** What that came to; null when there was nothing to repair. */
+  repaired(): DatedRepair | null;
   markGood(): Promise<void>;
   /** Makes the other slot next. Throws SlotError 'not-good'. */
   pointBack(): Promise<void>;
   /** The running slot is next again, and what was in the other one is no candidate. */
   dropIdle(): Promise<void>;
   pointHere(): Promise<void>;
+}
+
+export interface DatedRepair extends TableRepair {
+  /** Milliseconds since 1970. */
+  readonly at: number;
 }
 
 const FRESH_MS = 2000;
@@ -41,6 +51,7 @@ export function openHostSlots(
 ): HostSlots {
   let last: {at: number; slots: Promise<SlotsNow | null>} | null = null;
   let complaint = '';
+  let repaired: DatedRepair | null = null;
 
   async function read(): Promise<SlotsNow | null> {
     return place === null ? null : readSlotsNow(place.disk);
@@ -68,6 +79,25 @@ export function openHostSlots(
     }
   }
 
+  async function repair(): Promise<void> {
+    if (place === null) return;
+    try {
+      const found = await repairTable(place.disk, place.active);
+      if (found === null) return;
+      repaired = {...found, at: tools.now()};
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      repaired = {
+        outcome: 'left',
+        detail: `the partition table was not repaired: ${reason}`,
+        at: tools.now(),
+      };
+    } finally {
+      last = null;
+    }
+    tools.warn(repaired.detail);
+  }
+
   return {
     place,
     absence,
@@ -76,6 +106,8 @@ export function openHostSlots(
       last = null;
     },
     read,
+    repair,
+    repaired: () => repaired,
     async releases() {
       const slots = (await read())?.slots ?? [];
       return slots.map(({letter, successful, priority, uki, faults}) => ({

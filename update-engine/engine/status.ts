@@ -8,7 +8,7 @@ import type {SlotsNow} from '../slots/slots-now.ts';
 import type {Denied, HealthReport, Pending, RebootDebt} from '../state/documents.ts';
 import type {Board} from './board.ts';
 import type {History} from './history.ts';
-import type {RunningDisk} from './host-slots.ts';
+import type {DatedRepair, RunningDisk} from './host-slots.ts';
 import type {GateAnswer} from '../reboot/gate.ts';
 import type {Coordinator} from '../reboot/coordinator.ts';
 import type {Strategy} from '../reboot/strategy.ts';
@@ -21,6 +21,7 @@ export interface StatusFacts {
   slots: SlotsNow | null;
   place: RunningDisk | null;
   absence: string | null;
+  repair: DatedRepair | null;
   pending: Pending | null;
   denied: readonly Denied[];
   health: HealthReport | null;
@@ -71,8 +72,9 @@ export function composeStatus(facts: StatusFacts): Status {
       pin: settings.pin,
       highest: settings.maxVersion,
       allowDowngrade: settings.allowDowngrade,
-      problems: [...findings, ...(slots?.problems ?? []).slice(0, 10)],
+      problems: findings,
     },
+    disk: {problems: (slots?.problems ?? []).slice(0, 20), repair: facts.repair},
     strategy: {configured: settings.strategy, effective: strategy.name, note: strategy.note},
     reboot: describeReboot(facts),
     health:
