@@ -39,15 +39,15 @@ describe('parseCloudConfig', () => {
   it('reads what an operator wrote in 2014', () => {
     const config = cleanly(CLASSIC);
     assert.equal(config.users[0]?.name, 'core');
-    assert.deepEqual(config.users[0]?.imports, [{kind: 'github', account: 'philips'}]);
+    assert.deepEqual(config.users[0].imports, [{kind: 'github', account: 'philips'}]);
     assert.deepEqual(
       config.units.map(({name, command}) => `${name} ${command}`),
       ['etcd.service start', 'fleet.service start'],
     );
     const [etcd] = config.daemons;
     assert.equal(etcd?.variables.get('ETCD_DISCOVERY'), 'https://discovery.etcd.io/ba09c');
-    assert.equal(etcd?.variables.get('ETCD_ENABLE_V2'), 'true');
-    assert.equal(etcd?.wantsPeerAddress, true);
+    assert.equal(etcd.variables.get('ETCD_ENABLE_V2'), 'true');
+    assert.equal(etcd.wantsPeerAddress, true);
   });
 
   it('reads every key, in both spellings', () => {
@@ -89,8 +89,8 @@ describe('parseCloudConfig', () => {
     });
     const [etcd, fleet] = config.daemons;
     assert.equal(etcd?.variables.get('ETCD_ADVERTISE_CLIENT_URLS'), 'http://10.0.0.5:2379');
-    assert.equal(etcd?.variables.get('ETCD_STRICT_RECONFIG_CHECK'), 'true');
-    assert.equal(etcd?.wantsPeerAddress, false);
+    assert.equal(etcd.variables.get('ETCD_STRICT_RECONFIG_CHECK'), 'true');
+    assert.equal(etcd.wantsPeerAddress, false);
     assert.deepEqual(Object.fromEntries(fleet?.variables ?? []), {
       FLEET_PUBLIC_IP: '203.0.113.5',
       FLEET_METADATA: 'region=us-west,disk=ssd',
@@ -140,7 +140,7 @@ describe('parseCloudConfig', () => {
     const {updateConf, daemons} = cleanly(text);
     assert.equal(updateConf.get('REBOOT_STRATEGY'), 'off');
     assert.equal(daemons[0]?.variables.get('ETCD_PROXY'), 'on');
-    assert.equal(daemons[0]?.variables.get('ETCD_CLIENT_CERT_AUTH'), 'true');
+    assert.equal(daemons[0].variables.get('ETCD_CLIENT_CERT_AUTH'), 'true');
   });
 
   it('names the line of an unknown key and the one that was meant', () => {
