@@ -3,7 +3,7 @@ import {describe, it} from 'node:test';
 import type {EtcdErrorCode} from '../../../../platform/etcd/errors.ts';
 import {faultOfAnswer, faultOfRequest} from '../../../../platform/etcd/faults.ts';
 import type {HttpError} from '../../../../platform/http-error.ts';
-import { explainHttpFailure} from '../../../../platform/http-error.ts';
+import {explainHttpFailure} from '../../../../platform/http-error.ts';
 
 const AT = 'https://10.0.0.1:2379';
 
