@@ -64,6 +64,10 @@ const terminal: CloudTerminal = {
 
 async function run(): Promise<number> {
   const command = parseArguments(words);
+  if (command.verb === 'apply' && process.getuid?.() !== 0)
+    throw new UsageError('usage', 'only root can compare a config with the host', {
+      hint: `sudo ${NAME} apply`,
+    });
   const {caFile} = await readSettings({root: ''});
   const http = createHttpClient(caFile === null ? {} : {ca: await readFile(caFile, 'utf8')});
   let online: Promise<void> | undefined;
