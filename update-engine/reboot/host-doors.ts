@@ -49,10 +49,19 @@ export function hostRebootDoors(conf: () => UpdateConf, options: HostDoorsOption
   });
   const hooks = {hooks: HOOK_PATHS.hooks, unit, timeoutMs: () => settings().hookTimeoutMs};
 
-  async function openLock(kind: LockKind): Promise<RebootLock> {
-    if (kind === 'etcd-lock') {
-      return openEtcdLock({
-        settings: valueOf(settings().etcd),
+  let etcd: {key: string; lock: RebootLock} | null = null;
+
+  /**
+   * One for as long as the settings stay: it remembers writes whose answers were lost, and must settle them before it
+   * believes that this host holds nothing.
+   */
+  async function openEtcd(): Promise<RebootLock> {
+    const etcdSettings = valueOf(settings().etcd);
+    const key = JSON.stringify(etcdSettings);
+    if (etcd?.key !== key) {
+      const before = etcd;
+      const lock = openEtcdLock({
+        settings: etcdSettings,
         id: machineId,
         createHttp,
         now: () => clock.now(),
@@ -60,15 +69,19 @@ export function hostRebootDoors(conf: () => UpdateConf, options: HostDoorsOption
         random: options.random,
         onExpired: (holder, group) => journal.warn(describeExpired(holder, group)),
       });
+      etcd = {key, lock};
+      await before?.lock.close();
     }
+    return {...etcd.lock, close: () => Promise.resolve()};
+  }
+
+  async function openLock(kind: LockKind): Promise<RebootLock> {
+    if (kind === 'etcd-lock') return openEtcd();
     const fleetLock = valueOf(settings().fleetLock);
     if (fleetLock === null)
       throw new LockError('settings', 'REBOOT_STRATEGY=fleet-lock needs FLEET_LOCK_URL');
-    return openFleetLock({
-      settings: fleetLock,
-      id: fleetLockId(machineId),
-      http: createHttp(await httpOptions(conf().settings)),
-    });
+    const http = createHttp(await httpOptions(conf().settings));
+    return openFleetLock({settings: fleetLock, id: fleetLockId(machineId), http});
   }
 
   return {
