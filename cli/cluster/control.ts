@@ -4,7 +4,6 @@
  */
 import {mkdir, readFile, rm} from 'node:fs/promises';
 import {join} from 'node:path';
-import {CodedError} from '../../formats/errors.ts';
 import {pathExists, writeFileAtomic} from '../../platform/files.ts';
 import {
   type LocalAnswer,
@@ -18,9 +17,8 @@ import type {Cluster} from '../../qemu/cluster/cluster.ts';
 import {MEMBER_USER} from '../../qemu/cluster/member.ts';
 import {findMember} from '../../qemu/cluster/plan.ts';
 import {type ClusterNote, type ClusterStatus, clusterStatusSchema, noteSchema} from './document.ts';
+import {ClusterError} from './errors.ts';
 import type {Observer} from './observe.ts';
-
-export class ClusterError extends CodedError<'no-cluster' | 'running' | 'refused' | 'stopped' | 'usage'> {}
 
 const NOTE_FILE = 'cluster.json';
 const MAX_ANSWER_BYTES = 1 << 20;

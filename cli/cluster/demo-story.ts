@@ -10,7 +10,7 @@ import {
   promote,
 } from '../demo/releases.ts';
 import {findRelease} from '../releases.ts';
-import {ClusterError} from './control.ts';
+import {ClusterError} from './errors.ts';
 import {faults, formatDemoReport} from './demo-report.ts';
 import {restartInTurn} from './drill.ts';
 import {withOwnedCluster} from './owner.ts';

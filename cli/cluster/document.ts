@@ -33,6 +33,8 @@ export const memberStatusSchema = z.object({
   isOn: z.boolean(),
   /** Of the cluster's network; the one for ssh is never cut. */
   link: z.enum(['joined', 'cut', 'unplugged']),
+  /** Whether the last question reached the host; whether the engine answered it is told by `silent`. */
+  ssh: z.enum(['answers', 'silent']),
   /** What the update engine says; null as long as it has said nothing. */
   host: z
     .object({

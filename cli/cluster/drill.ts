@@ -1,7 +1,7 @@
 /** Restarts the hosts of a cluster one after the other, as its lock would let them, but by hand. */
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {EtcdClient} from '../../platform/etcd/client.ts';
-import {ClusterError} from './control.ts';
+import {ClusterError} from './errors.ts';
 import {memberClients, type OwnedCluster} from './owner.ts';
 import {ROLLOUT_DEADLINE_MS, STARTS} from './rollout.ts';
 import {restartedAt} from './timeline.ts';

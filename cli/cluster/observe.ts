@@ -4,11 +4,14 @@ import {semaphoreKey, waiterOfKey, waitingPrefix} from '../../formats/semaphore/
 import {INITIAL_SEMAPHORE} from '../../formats/semaphore/types.ts';
 import {decodeWaiter} from '../../formats/semaphore/waiting.ts';
 import {createEtcdClient, type EtcdClient} from '../../platform/etcd/client.ts';
+import {ExecError} from '../../platform/exec.ts';
 import type {HttpExchange} from '../../platform/http.ts';
 import type {Cluster} from '../../qemu/cluster/cluster.ts';
 import type {Member} from '../../qemu/cluster/member.ts';
+import {QemuError} from '../../qemu/errors.ts';
 import {SshClient} from '../../qemu/ssh.ts';
 import {statusSchema} from '../../update-engine/api/status.ts';
+import {ClusterError} from './errors.ts';
 import type {ClusterStatus, HostStatus, LockStatus, MemberStatus} from './document.ts';
 import {LatestAnswer} from './latest.ts';
 
@@ -55,7 +58,12 @@ export function createObserver({cluster, http, now}: ObserverOptions): Observer 
     attemptTimeoutMs: ETCD_DEADLINE_MS,
   });
   const hosts = members.map((member) => {
-    const watched = {member, isOn: true, host: new LatestAnswer(hostAsker(member, now), PATIENCE_MS)};
+    const watched = {member, isOn: true, isReached: false, host: new LatestAnswer(ask, PATIENCE_MS)};
+    const onSsh = (isReached: boolean): void => void (watched.isReached = isReached);
+    const asker = hostAsker(member, now, onSsh);
+    function ask(): Promise<HostStatus> {
+      return asker();
+    }
     void member.machine.ended.then(() => (watched.isOn = false));
     return watched;
   });
@@ -76,7 +84,7 @@ export function createObserver({cluster, http, now}: ObserverOptions): Observer 
         format: 1,
         at: now(),
         lock: withNames(lock, named),
-        members: hosts.map(({member: {plan}, isOn}, index): MemberStatus => {
+        members: hosts.map(({member: {plan}, isOn, isReached}, index): MemberStatus => {
           const {isCut, isPlugged} = network.state(plan.name);
           const [answer, asked] = [answers[index], etcds[index]];
           return {
@@ -84,6 +92,7 @@ export function createObserver({cluster, http, now}: ObserverOptions): Observer 
             address: plan.address,
             isOn,
             link: isCut ? 'cut' : isPlugged ? 'joined' : 'unplugged',
+            ssh: isOn && isReached ? 'answers' : 'silent',
             host: withNamedReasons(answer?.value ?? null, named),
             silent: isOn ? (answer?.failure ?? null) : 'its power is off',
             etcd:
@@ -103,13 +112,22 @@ export function createObserver({cluster, http, now}: ObserverOptions): Observer 
 }
 
 /** On a connection of its own: when the host goes away, it is given up without harm to others. */
-function hostAsker(member: Member, now: () => number): () => Promise<HostStatus> {
+function hostAsker(
+  member: Member,
+  now: () => number,
+  onSsh: (isReached: boolean) => void,
+): () => Promise<HostStatus> {
   const {target} = member.ssh;
   const ssh = new SshClient({...target, controlSocket: `${target.controlSocket ?? ''}-watch`});
   return async () => {
     try {
-      const text = await ssh.output(['sh', '-c', ASK_HOST], {deadlineMs: HOST_DEADLINE_MS});
-      const [machineId = '', ...json] = text.split('\n');
+      const {exitCode, stdout, stderr} = await ssh.run(['sh', '-c', ASK_HOST], {
+        deadlineMs: HOST_DEADLINE_MS,
+      });
+      onSsh(true);
+      if (exitCode !== 0)
+        throw new ClusterError('refused', `its update engine is not there: ${stderr.trim()}`);
+      const [machineId = '', ...json] = stdout.split('\n');
       const {os, slot, isGood, state, offer, waiting, lastUpdate} = hostSchema.parse(
         JSON.parse(json.join('\n')),
       );
@@ -118,6 +136,8 @@ function hostAsker(member: Member, now: () => number): () => Promise<HostStatus>
         ...{offer: offer?.version ?? null, waiting, lastUpdate},
       };
     } catch (error) {
+      if (!(error instanceof QemuError) && !(error instanceof ExecError)) throw error;
+      onSsh(false);
       // After a reboot the old connection leads nowhere.
       await ssh.disconnect().catch(() => undefined);
       throw error;

@@ -10,7 +10,8 @@ import {BOOT_DEADLINE_MS, type Member} from '../../qemu/cluster/member.ts';
 import {createRuntimeFolder} from '../../qemu/runtime-folder.ts';
 import {removeAbandoned} from '../../qemu/session.ts';
 import type {FoundRelease} from '../releases.ts';
-import {ClusterError, readNote, serveControl} from './control.ts';
+import {readNote, serveControl} from './control.ts';
+import {ClusterError} from './errors.ts';
 import {createObserver, type Observer} from './observe.ts';
 
 export interface OwnerOptions {

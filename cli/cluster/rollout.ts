@@ -2,7 +2,7 @@
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {Member} from '../../qemu/cluster/member.ts';
 import {setupScript} from '../../qemu/cluster/member-setup.ts';
-import {ClusterError} from './control.ts';
+import {ClusterError} from './errors.ts';
 import type {ClusterStatus} from './document.ts';
 import type {OwnedCluster} from './owner.ts';
 import {describeChanges, isRolledOut, lookedAt, restartedAt} from './timeline.ts';

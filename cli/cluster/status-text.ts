@@ -2,8 +2,6 @@
 import {formatSeconds} from '../../formats/units.ts';
 import type {ClusterStatus, LockStatus, MemberStatus} from './document.ts';
 
-/** An answer younger than this counts as of now. */
-const FRESH_MS = 10_000;
 const MAX_REASON_CHARACTERS = 160;
 
 const HEAD = ['MEMBER', 'POWER', 'LINK', 'SSH', 'RUNS', 'SLOT', 'ENGINE', 'ETCD', 'LOCK'];
@@ -18,18 +16,16 @@ export function formatClusterStatus(status: ClusterStatus): string {
       .join('  ')
       .trimEnd(),
   );
-  const notes = [describeLock(lock, at), ...members.flatMap((member) => reasons(member))];
+  const notes = [describeLock(lock, at), ...members.flatMap((member) => reasons(member, at))];
   return [...table, '', ...notes, ''].join('\n');
 }
 
-function row({name, isOn, link, host, silent, etcd}: MemberStatus, lock: LockStatus, at: number): string[] {
-  const isFresh = host !== null && (silent === null || at - host.at < FRESH_MS);
-  const age = host === null ? 'silent' : `silent ${formatSeconds((at - host.at) / 1000)}`;
+function row({name, isOn, link, ssh, host, etcd}: MemberStatus, lock: LockStatus, at: number): string[] {
   return [
     name,
     isOn ? 'on' : 'off',
     link,
-    isFresh ? 'answers' : age,
+    ssh,
     host?.version ?? '-',
     host === null ? '-' : `${host.slot ?? 'none'}${goodness(host.isGood)}`,
     host === null ? '-' : [host.state, host.offer ?? ''].join(' ').trimEnd(),
@@ -73,10 +69,11 @@ function since(from: number | null, at: number): string {
   return from === null ? '' : ` for ${formatSeconds(Math.max(0, at - from) / 1000)}`;
 }
 
-function reasons({name, host, silent, etcd}: MemberStatus): string[] {
+function reasons({name, host, silent, etcd}: MemberStatus, at: number): string[] {
+  const age = host === null ? '' : `, shown as of ${formatSeconds((at - host.at) / 1000)} ago`;
   return [
     ...(host?.waiting ?? []).map((reason) => `${name} waits: ${shorten(reason)}`),
-    ...(silent === null ? [] : [`${name} does not answer: ${shorten(silent)}`]),
+    ...(silent === null ? [] : [`${name} does not answer${age}: ${shorten(silent)}`]),
     ...(etcd.kind === 'failed' ? [`etcd of ${name}: ${shorten(etcd.reason)}`] : []),
   ];
 }

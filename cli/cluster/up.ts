@@ -4,7 +4,7 @@ import type {CommandModule} from 'yargs';
 import {RUN_PROGRAMS, requirePrograms} from '../../platform/host-packages.ts';
 import {DEFAULT_OUT_DIR} from '../paths.ts';
 import {findRelease} from '../releases.ts';
-import {ClusterError} from './control.ts';
+import {ClusterError} from './errors.ts';
 import {CPUS_OPTION, DIR_OPTION, MEMBERS_OPTION, MEMORY_OPTION, sayWithTimes} from './options.ts';
 import {type OwnedCluster, withOwnedCluster} from './owner.ts';
 import {formatClusterStatus} from './status-text.ts';

@@ -70,7 +70,8 @@ async function exchange(
       'content-type': 'application/json',
       // A member without a leader says so at once rather than after its own patience is over. It tells of itself anyway.
       ...(method.startsWith('maintenance/') ? {} : {'grpc-metadata-hasleader': 'true'}),
-      'grpc-timeout': `${Math.max(1, timeoutMs - SERVER_MARGIN_MS)}m`,
+      // What is left of a longer time has fractions, which etcd refuses.
+      'grpc-timeout': `${Math.max(1, Math.floor(timeoutMs - SERVER_MARGIN_MS))}m`,
       ...(token === null ? {} : {authorization: token}),
     },
     body: Buffer.from(JSON.stringify(body)),

@@ -9,8 +9,11 @@ import {configureMember, type Member, startMember, waitForBoot} from './member.t
 import {planMembers} from './plan.ts';
 import {EthernetSwitch} from './switch.ts';
 
-/** What a member needs: Debian's kernel and initrd, systemd, containerd, docker, etcd, and the update engine at work. */
-export const DEFAULT_MEMORY_MIB = 1024;
+/**
+ * A host with containerd, docker, etcd and the update engine takes 290 MiB; the rest is for its initrd, and for the page
+ * cache while it unpacks an update.
+ */
+export const DEFAULT_MEMORY_MIB = 768;
 export const DEFAULT_MEMBERS = 3;
 
 export interface ClusterOptions {

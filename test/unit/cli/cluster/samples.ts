@@ -14,7 +14,7 @@ export function heldBy(name: string, waiting: readonly string[] = []): LockStatu
 
 export function memberOf(name: string, host: Partial<NonNullable<MemberStatus['host']>> = {}): MemberStatus {
   return {
-    ...{name, address: '10.77.0.11', isOn: true, link: 'joined', silent: null},
+    ...{name, address: '10.77.0.11', isOn: true, link: 'joined', ssh: 'answers', silent: null},
     host: {
       ...{at: NOW, machineId: `id of ${name}`, version: '1.0.0', slot: 'A', isGood: true, state: 'IDLE'},
       ...{offer: null, waiting: [], lastUpdate: null},

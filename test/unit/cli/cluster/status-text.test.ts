@@ -15,6 +15,7 @@ describe('formatClusterStatus', () => {
       {
         ...memberOf('node3', {at: NOW - 45_000}),
         link: 'cut' as const,
+        ssh: 'silent' as const,
         silent: 'no ssh',
         etcd: {kind: 'failed' as const, reason: 'away'},
       },
@@ -22,14 +23,14 @@ describe('formatClusterStatus', () => {
     assert.equal(
       formatClusterStatus(clusterOf(members, heldBy('node1', ['node2']))),
       [
-        'MEMBER  POWER  LINK    SSH          RUNS   SLOT        ENGINE                     ETCD       LOCK',
-        'node1   on     joined  answers      1.1.0  B on trial  IDLE                       healthy    holds for 12 s',
-        'node2   on     joined  answers      1.0.0  A good      UPDATED_NEED_REBOOT 1.1.0  healthy    waits, 1 of 1',
-        'node3   on     cut     silent 45 s  1.0.0  A good      IDLE                       no answer  -',
+        'MEMBER  POWER  LINK    SSH      RUNS   SLOT        ENGINE                     ETCD       LOCK',
+        'node1   on     joined  answers  1.1.0  B on trial  IDLE                       healthy    holds for 12 s',
+        'node2   on     joined  answers  1.0.0  A good      UPDATED_NEED_REBOOT 1.1.0  healthy    waits, 1 of 1',
+        'node3   on     cut     silent   1.0.0  A good      IDLE                       no answer  -',
         '',
         'Lock: held by node1 for 12 s (update, 1.1.0); waiting: node2; at most 1 at a time',
         'node2 waits: the lock is held by node1',
-        'node3 does not answer: no ssh',
+        'node3 does not answer, shown as of 45 s ago: no ssh',
         'etcd of node3: away',
         '',
       ].join('\n'),
@@ -37,7 +38,7 @@ describe('formatClusterStatus', () => {
   });
 
   it('shows a host that never said anything, and a lock that nobody can read', () => {
-    const silent = {...memberOf('node1'), host: null, silent: 'not yet', isOn: false};
+    const silent = {...memberOf('node1'), host: null, ssh: 'silent' as const, silent: 'not yet', isOn: false};
     const text = formatClusterStatus(clusterOf([silent], {kind: 'unknown', reason: 'no etcd'}));
     assert.match(text, /^node1 +off +joined +silent +- +- +- +healthy +\?$/m);
     assert.match(text, /^Lock: not known: no etcd$/m);
