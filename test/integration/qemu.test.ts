@@ -17,7 +17,7 @@ import {createSshKey} from '../../qemu/ssh.ts';
 import {skipWithout} from '../support/tool.ts';
 
 /** Emulated firmware takes 4 s on an idle host. */
-const SOON = {deadlineMs: 60_000};
+const SOON = {deadlineMs: 300_000};
 const OPTIONS = {name: 'firmware', memoryMiB: 128, cpus: 1, disks: [], networks: []} satisfies MachineOptions;
 
 const skip =
