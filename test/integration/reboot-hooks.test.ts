@@ -60,7 +60,11 @@ describe('pre-reboot hooks', () => {
   it('run in order, know what is about to happen, and let the reboot pass', async () => {
     await write('pre-reboot', '20-b', `echo b >> ${folder}/saw`);
     // The test runner's own variable aside.
-    await write('pre-reboot', '10-a', `env | grep -v ^CAISSON_RELEASE_DIR= | grep ^CAISSON_ | sort > ${folder}/saw`);
+    await write(
+      'pre-reboot',
+      '10-a',
+      `env | grep -v ^CAISSON_RELEASE_DIR= | grep ^CAISSON_ | sort > ${folder}/saw`,
+    );
     assert.deepEqual(await ask(), {kind: 'open', detail: '2 pre-reboot hooks passed', againMs: null});
     assert.deepEqual((await readFile(join(folder, 'saw'), 'utf8')).trim().split('\n'), [
       'CAISSON_HOOK=pre-reboot',
