@@ -1,5 +1,6 @@
 /** Promotions at the same time, in one process and in several. */
 import assert from 'node:assert/strict';
+import {setMaxListeners} from 'node:events';
 import {mkdtemp, readdir, rm, writeFile} from 'node:fs/promises';
 import {hostname, tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -17,6 +18,8 @@ it('twenty promotions at once all count, whatever a killed one left behind', asy
   // No process has this number: it is above what the kernel gives out.
   await writeFile(join(dir, '.channels.lock'), `${hostname()} 4194305 0000`);
   const {signal} = new AbortController();
+  // Each of the twenty listens.
+  setMaxListeners(0, signal);
   await Promise.all(
     VERSIONS.map((version) =>
       promoteRelease(

@@ -30,7 +30,7 @@ describe('an update', () => {
     assert.deepEqual(await bench.bits(), ['A 1 0 true', 'B 2 2 false']);
     const release = bench.world().releases.get('1.1.0');
     assert.ok(release !== undefined && (await holds(bench.world().disk, 'B', release)));
-    const status = await engine.client.status();
+    const status = await engine.until(({reboot}) => reboot.blockedBy === 'strategy', 'waiting for a person');
     assert.equal(status.nextBoot?.slot, 'B');
     assert.equal(status.pending?.version, '1.1.0');
     assert.equal(status.waiting[0], '1.1.0 waits for a restart by hand: REBOOT_STRATEGY=off');

@@ -97,10 +97,12 @@ export async function openReporter({state, send, later, warn}: ReporterOptions):
     for (let now = sending; now !== null; now = sending) await now;
   }
 
-  function waitFor(ms: number): Promise<void> {
+  /** Ends early with the reporter, or when its result is not wanted any more. */
+  function waitFor(ms: number, enough: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
+      const ended = AbortSignal.any([stopped.signal, enough]);
       const cancel = later(ms, resolve);
-      stopped.signal.addEventListener('abort', () => {
+      ended.addEventListener('abort', () => {
         cancel();
         resolve();
       });
@@ -118,7 +120,9 @@ export async function openReporter({state, send, later, warn}: ReporterOptions):
     async drain(timeoutMs) {
       pump();
       // A try that fails puts the rest off, and with that the sending ends: no use waiting longer.
-      await Promise.race([idle(), waitFor(timeoutMs)]);
+      const enough = new AbortController();
+      await Promise.race([idle(), waitFor(timeoutMs, enough.signal)]);
+      enough.abort();
       return queue.length === 0;
     },
     async stop() {
