@@ -193,6 +193,25 @@ describe('apply', () => {
     assert.deepEqual((await host.run('apply')).commands, []);
   });
 
+  it('takes nothing of the config of the boot back for a file that is applied by hand', async () => {
+    await config('write_files: [{path: /etc/a, content: a}]', 'coreos: {update: {group: beta}}');
+    await host.run('apply');
+    const path = join(host.root, 'extra.yml');
+    await host.write(
+      '/extra.yml',
+      '#cloud-config\nwrite_files: [{path: /etc/b, content: b}]\ncoreos: {update: {server: disabled}}\n',
+    );
+    assert.equal((await host.run('apply', path)).code, 0);
+    assert.equal(await host.read('/etc/a'), 'a');
+    await host.run('apply');
+    assert.equal(await host.read('/etc/b'), 'b');
+    assert.equal(await host.read('/etc/caisson/update.conf'), 'GROUP=beta\nSERVER=disabled\n');
+    await host.write('/extra.yml', '#cloud-config\n');
+    await host.run('apply', path);
+    assert.deepEqual([await host.exists('/etc/b'), await host.read('/etc/a')], [false, 'a']);
+    assert.equal(await host.read('/etc/caisson/update.conf'), 'GROUP=beta\n');
+  });
+
   it('takes nothing back for a config with a mistake in it', async () => {
     await config('write_files: [{path: /etc/a, content: a}]', 'coreos: {update: {group: beta}}');
     await host.run('apply');

@@ -79,7 +79,8 @@ async function withConfiguredGuest(
     });
     await withRunning(machine, async () => {
       const guest = new Guest(machine, machine.ssh('core', key.identityFile));
-      await guest.ssh.waitUntilUp({deadlineMs: BOOT_DEADLINE_MS, signal: t.signal});
+      // Nobody can log in before the config was applied, which is the last thing of a boot.
+      await guest.ssh.waitUntilUp({deadlineMs: 2 * BOOT_DEADLINE_MS, signal: t.signal});
       await keepingJournal(guest, consoleLog, () => use(guest, consoleLog));
     });
   });

@@ -15,7 +15,10 @@ export interface SecondHalfOptions {
   /** Takes nothing back: the config could not be read in all its parts. */
   readonly keepsUnmentioned: boolean;
   readonly newUsers: ReadonlySet<string>;
+  /** In words. */
   readonly source: string;
+  /** Whose config it is: see record.ts. */
+  readonly origin: string;
   readonly userDataSha256: string;
 }
 
@@ -36,8 +39,8 @@ export async function applyFilesAndUnits(
   const problems: Problem[] = [];
   const notes: string[] = [];
   const written = await store.read();
-  // What the record does not tell of is not taken back, and what it tells of is told on.
-  const record = options.keepsUnmentioned ? forgetting(written) : written;
+  // What is not in this part of the record is not taken back, and stays in the whole.
+  const record = ownPart(written, options.keepsUnmentioned ? null : options.origin);
   const paths = new Set([
     ...[...wanted.files, ...wanted.assignments].map(({path}) => path),
     ...[...written.files, ...written.assignments].map(({path}) => path),
@@ -72,15 +75,19 @@ export async function applyFilesAndUnits(
   if (!isDryRun) {
     const retired = await performUnits(host, retirement);
     problems.push(...retired.problems);
-    next = recordUnits(next, retired.done, wanted.units, host.bootId);
+    next = recordUnits(next, retired.done, wanted.units, host.bootId, options.origin);
     const saved = await saveOriginals(store, files.changes);
     const recorded = recordFiles(
       {...next, files: written.files, assignments: written.assignments},
       files.changes,
       wanted,
       saved,
+      options.origin,
     );
-    next = options.keepsUnmentioned ? withAll(recorded, written) : recorded;
+    next = withAll(recorded, {
+      files: written.files.filter((file) => !record.files.includes(file)),
+      assignments: written.assignments.filter((line) => !record.assignments.includes(line)),
+    });
     await store.write(next);
     const result = await performFiles(host, store, files.changes);
     problems.push(...result.problems);
@@ -107,17 +114,25 @@ export async function applyFilesAndUnits(
     const result = await performUnits(host, units.changes);
     problems.push(...result.problems);
     notes.push(...result.notes);
-    await store.write(recordUnits(next, result.done, wanted.units, host.bootId));
+    await store.write(recordUnits(next, result.done, wanted.units, host.bootId, options.origin));
   }
   return {changes, problems, notes};
 }
 
-function forgetting(record: CloudRecord): CloudRecord {
-  return {...record, files: [], assignments: [], enabled: [], masked: []};
+/** The entries of one origin, or none. */
+function ownPart(record: CloudRecord, origin: string | null): CloudRecord {
+  const isOwn = (entry: {origin: string}): boolean => entry.origin === origin;
+  return {
+    ...record,
+    files: record.files.filter(isOwn),
+    assignments: record.assignments.filter(isOwn),
+    enabled: record.enabled.filter(isOwn),
+    masked: record.masked.filter(isOwn),
+  };
 }
 
-/** With the entries that an incomplete config says nothing about. */
-function withAll(record: CloudRecord, written: CloudRecord): CloudRecord {
+/** With the entries that this config has no say in. */
+function withAll(record: CloudRecord, written: Pick<CloudRecord, 'files' | 'assignments'>): CloudRecord {
   const paths = new Set(record.files.map(({path}) => path));
   const keys = new Set(record.assignments.map(({path, key}) => `${key} ${path}`));
   return {

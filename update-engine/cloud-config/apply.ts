@@ -35,7 +35,7 @@ const NO_ADDRESSES: Addresses = {
 export async function applyUserData(
   host: CloudHost,
   store: RecordStore,
-  {where, bytes, data}: FoundData,
+  {where, origin, bytes, data}: FoundData,
   options: ApplyOptions,
 ): Promise<Outcome> {
   const base: Outcome = {
@@ -77,6 +77,7 @@ export async function applyUserData(
     {
       ...options,
       hostname,
+      origin,
       userDataSha256: hashOf(bytes),
       // A mistake must not look like a wish to have things taken away.
       incomplete: parsed.findings.some(({kind}) => kind === 'error'),
@@ -104,7 +105,7 @@ async function applyWanted(
   store: RecordStore,
   wanted: Wanted,
   base: Outcome,
-  options: ApplyOptions & {hostname: string; userDataSha256: string; incomplete: boolean},
+  options: ApplyOptions & {hostname: string; origin: string; userDataSha256: string; incomplete: boolean},
 ): Promise<Outcome> {
   const {isDryRun, settings} = options;
   const changes: Change[] = [];
@@ -137,6 +138,7 @@ async function applyWanted(
           : [],
       ),
       source: base.source ?? '',
+      origin: options.origin,
       userDataSha256: options.userDataSha256,
     },
   );

@@ -182,6 +182,7 @@ export function recordFiles(
   changes: readonly FileChange[],
   wanted: {files: readonly WantedFile[]; assignments: readonly WantedAssignments[]},
   saved: ReadonlyMap<string, SavedFile>,
+  origin: string,
 ): CloudRecord {
   const files = new Map(record.files.map((file) => [file.path, file]));
   for (const change of changes) {
@@ -189,20 +190,25 @@ export function recordFiles(
     else if (change.isWhole) {
       const known = files.get(change.path);
       const before = known === undefined ? (saved.get(change.path) ?? null) : known.before;
-      files.set(change.path, {path: change.path, sha256: hashOf(change.content), before});
+      files.set(change.path, {path: change.path, sha256: hashOf(change.content), before, origin});
     }
   }
   const wantedPaths = new Set(wanted.files.map(({path}) => path));
   const removed = new Set(changes.flatMap((change) => (change.kind === 'remove-file' ? [change.path] : [])));
   // What is gone, or someone else's by now, is not ours any more.
   const kept = [...files.values()].filter(({path}) => wantedPaths.has(path) || removed.has(path));
-  return {...record, files: kept, assignments: recordAssignments(record, changes, wanted.assignments)};
+  return {
+    ...record,
+    files: kept,
+    assignments: recordAssignments(record, changes, wanted.assignments, origin),
+  };
 }
 
 function recordAssignments(
   record: CloudRecord,
   changes: readonly FileChange[],
   wanted: readonly WantedAssignments[],
+  origin: string,
 ): CloudRecord['assignments'] {
   return wanted.flatMap(({path, values}) => {
     const change = changes.find((each) => each.path === path && each.kind === 'write-file');
@@ -210,10 +216,10 @@ function recordAssignments(
     const text = state?.kind === 'file' ? Buffer.from(state.content).toString('utf8') : '';
     return [...values].flatMap(([key, value]) => {
       const known = record.assignments.find((each) => each.path === path && each.key === key);
-      if (known !== undefined) return [{...known, value}];
+      if (known !== undefined) return [{...known, value, origin}];
       // A line that was there already as wanted is not ours to take away.
       if (change === undefined || readVariable(text, key) === value) return [];
-      return [{path, key, value, before: readVariable(text, key)}];
+      return [{path, key, value, before: readVariable(text, key), origin}];
     });
   });
 }

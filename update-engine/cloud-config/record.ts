@@ -12,6 +12,7 @@ import {CLOUD_PATHS, type CloudHost, onHost} from './host.ts';
 
 const MAX_RECORD_BYTES = 8 << 20;
 const path = z.string().max(4096);
+const origin = z.string().max(4096);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const savedSchema = z.object({
@@ -29,14 +30,16 @@ export const recordSchema = z.object({
   appliedAt: z.int().nonnegative(),
   /** Of the config last applied. */
   userDataSha256: sha256.nullable(),
+  // Of every entry `origin` is whose it is: the host's own config (`HOST_ORIGIN`), or a file that an operator named.
+  // Only a config of the same origin takes it back.
   /** Whole files, with the hash of what was written. `before` was there when this program first wrote. */
-  files: z.array(z.object({path, sha256, before: savedSchema.nullable()})).max(10_000),
+  files: z.array(z.object({path, sha256, before: savedSchema.nullable(), origin})).max(10_000),
   /** Lines in files of others. `before` is the value that the line had. */
   assignments: z
-    .array(z.object({path, key: z.string(), value: z.string(), before: z.string().nullable()}))
+    .array(z.object({path, key: z.string(), value: z.string(), before: z.string().nullable(), origin}))
     .max(1000),
-  enabled: z.array(z.object({unit: z.string(), runtime: z.boolean()})).max(10_000),
-  masked: z.array(z.object({unit: z.string(), runtime: z.boolean()})).max(10_000),
+  enabled: z.array(z.object({unit: z.string(), runtime: z.boolean(), origin})).max(10_000),
+  masked: z.array(z.object({unit: z.string(), runtime: z.boolean(), origin})).max(10_000),
   /** Done in this boot: what is not done twice in one. */
   boot: z.object({
     id: z.string(),
@@ -47,6 +50,9 @@ export const recordSchema = z.object({
 
 export type CloudRecord = z.infer<typeof recordSchema>;
 export type SavedFile = z.infer<typeof savedSchema>;
+
+/** The config that the boot applies, whichever source it comes from. */
+export const HOST_ORIGIN = 'host';
 
 export const EMPTY_RECORD: CloudRecord = {
   format: 1,

@@ -3,6 +3,7 @@
  * for Ignition, and none at all, count as nothing: the next source is asked.
  */
 import {mkdir, readFile, stat} from 'node:fs/promises';
+import {resolve} from 'node:path';
 import {
   MAX_USER_DATA_BYTES,
   type UserData,
@@ -12,11 +13,13 @@ import {
 import {pathExists} from '../../platform/files.ts';
 import {fetchPatiently} from './fetch.ts';
 import {CLOUD_PATHS, type CloudHost, onHost} from './host.ts';
-import {type RecordStore} from './record.ts';
+import {HOST_ORIGIN, type RecordStore} from './record.ts';
 
 export interface FoundData {
   /** In words: a path, an address, a device. */
   readonly where: string;
+  /** Whose it is: see record.ts. */
+  readonly origin: string;
   readonly bytes: Uint8Array;
   readonly data: UserData;
 }
@@ -46,7 +49,8 @@ export async function findUserData(host: CloudHost, store: RecordStore): Promise
     const raw = await read();
     if (raw === null) continue;
     const data = readUserData(raw.bytes, raw.where);
-    if (data.kind === 'cloud-config' || data.kind === 'script') return {found: {...raw, data}, notes};
+    if (data.kind === 'cloud-config' || data.kind === 'script')
+      return {found: {...raw, origin: HOST_ORIGIN, data}, notes};
     notes.push(
       data.kind === 'empty'
         ? `${raw.where} is empty`
@@ -66,10 +70,12 @@ export async function readNamed(host: CloudHost, place: string): Promise<FoundDa
   if (/^https?:\/\//.test(place)) {
     await host.waitForNetwork();
     const bytes = await fetchPatiently(host, place, MAX_USER_DATA_BYTES);
-    return {where: place, bytes, data: readUserData(bytes, place)};
+    return {where: place, origin: place, bytes, data: readUserData(bytes, place)};
   }
   const bytes = await readBounded(place, place);
-  return {where: place, bytes, data: readUserData(bytes, place)};
+  const path = resolve(place);
+  const origin = path === onHost(host, CLOUD_PATHS.userData) ? HOST_ORIGIN : path;
+  return {where: place, origin, bytes, data: readUserData(bytes, place)};
 }
 
 async function fromFile(host: CloudHost, path: string): Promise<Raw | null> {

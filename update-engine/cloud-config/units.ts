@@ -142,10 +142,10 @@ export function decideRetirement(
       .map((unit) => ({kind: 'unit', unit, verb: 'stop', runtime: false, why}) as const),
     ...record.enabled
       .filter(({unit}) => !enabled.has(unit) && isThere(unit))
-      .map((each) => ({kind: 'unit', ...each, verb: 'disable', why}) as const),
+      .map(({unit, runtime}) => ({kind: 'unit', unit, runtime, verb: 'disable', why}) as const),
     ...record.masked
       .filter(({unit}) => !masked.has(unit))
-      .map((each) => ({kind: 'unit', ...each, verb: 'unmask', why}) as const),
+      .map(({unit, runtime}) => ({kind: 'unit', unit, runtime, verb: 'unmask', why}) as const),
   ];
 }
 
@@ -155,14 +155,15 @@ export function recordUnits(
   done: readonly UnitChange[],
   units: readonly WantedUnit[],
   bootId: string,
+  origin: string,
 ): CloudRecord {
   const next = {enabled: [...record.enabled], masked: [...record.masked]};
   const commands = new Set(record.boot.id === bootId ? record.boot.commands : []);
   const drop = (list: 'enabled' | 'masked', name: string): void =>
     void (next[list] = next[list].filter(({unit}) => unit !== name));
   for (const {unit, verb, runtime} of done) {
-    if (verb === 'enable') next.enabled.push({unit, runtime});
-    else if (verb === 'mask') next.masked.push({unit, runtime});
+    if (verb === 'enable') next.enabled.push({unit, runtime, origin});
+    else if (verb === 'mask') next.masked.push({unit, runtime, origin});
     else if (verb === 'disable') drop('enabled', unit);
     else if (verb === 'unmask') drop('masked', unit);
     else {
