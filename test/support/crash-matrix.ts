@@ -16,7 +16,8 @@ export interface Scenario {
   start: DiskImage;
   /** Of the selector on the ESP. */
   selectorSha256: string;
-  run(disk: RecordingDisk): Promise<void>;
+  /** `remembered` by an earlier run that was interrupted; null when there was none, or it is lost. */
+  run(disk: RecordingDisk, remembered: unknown): Promise<void>;
   /** Which of the two states this is; undefined for neither. */
   outcome(verdict: Verdict, table: GptTable): 'old' | 'new' | undefined;
 }
@@ -45,10 +46,11 @@ export async function runMatrix(
   options: {sampling: CutSampling; seed: number; onDisk?: (disk: CheckedDisk) => Promise<void>},
 ): Promise<MatrixRow[]> {
   const recorder = new RecordingDisk(scenario.start.clone());
-  await scenario.run(recorder);
+  await scenario.run(recorder, null);
   const rows = new Map<string, MatrixRow>();
   const known = new Map<string, {outcome: 'old' | 'new'; hasLeftovers: boolean}>();
-  for (const {step, scope, kind, image} of powerCuts(
+  const tried = new Map<string, Set<unknown>>();
+  for (const {step, scope, kind, image, remembered} of powerCuts(
     scenario.start,
     recorder.log,
     options.sampling,
@@ -59,14 +61,21 @@ export async function runMatrix(
     rows.set(name, row);
     row.cuts += 1;
     const key = image.key;
-    if (known.has(key)) continue;
     const what = `${scenario.name}: power cut in ${step} (${scope}), ${kind}`;
+    const before = tried.get(key) ?? new Set();
+    tried.set(key, before);
+    // What an update remembers of its progress may be lost as well.
+    for (const each of kind === 'between writes' ? [remembered, null] : [remembered]) {
+      if (before.has(each)) continue;
+      before.add(each);
+      await requireAgain(scenario, image, each, what);
+    }
+    if (known.has(key)) continue;
     const {verdict, outcome} = await check(scenario, image, what);
     known.set(key, {outcome, hasLeftovers: verdict.leftovers.length > 0});
     row.disks += 1;
     row[outcome] += 1;
     if (verdict.leftovers.length > 0) row.leftovers += 1;
-    await requireAgain(scenario, image, what);
     await options.onDisk?.({image, verdict});
   }
   return [...rows.values()];
@@ -86,9 +95,14 @@ async function check(
 }
 
 /** The same operation on what the power cut has left: it succeeds, and leaves nothing behind. */
-async function requireAgain(scenario: Scenario, image: DiskImage, what: string): Promise<void> {
+async function requireAgain(
+  scenario: Scenario,
+  image: DiskImage,
+  remembered: unknown,
+  what: string,
+): Promise<void> {
   const disk = new RecordingDisk(image.clone());
-  await scenario.run(disk);
+  await scenario.run(disk, remembered);
   const {verdict, outcome} = await check(scenario, disk.image, `${what}, and again`);
   assert.equal(outcome, 'new', `${what}, and again`);
   assert.deepEqual(verdict.leftovers, [], `${what}, and again`);

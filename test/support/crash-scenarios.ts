@@ -1,12 +1,12 @@
 /** The operations on slots that power may interrupt, each with a disk on which it begins. */
 import {findSlot} from '../../formats/gpt/slots.ts';
-import {installRelease} from '../../update-engine/slots/install.ts';
 import {giveUpSlot, markGood, rollbackTo} from '../../update-engine/slots/marks.ts';
+import {engineInstall} from './crash-install.ts';
 import {type Scenario, sha256} from './crash-matrix.ts';
 import type {RecordingDisk} from './recording-disk.ts';
 import type {BitsOfSlots} from './slot-disk.ts';
 import {peFile} from './uki-file.ts';
-import {type SmallRelease, installOptions, machineDisk} from './update-world.ts';
+import {type SmallRelease, machineDisk} from './update-world.ts';
 
 export interface CrashReleases {
   older: SmallRelease;
@@ -42,11 +42,7 @@ export async function crashScenarios(
     (before: string, after: string): Scenario['outcome'] =>
     ({version}) =>
       version === before ? 'old' : version === after ? 'new' : undefined;
-  const install = {
-    run: async (disk: RecordingDisk): Promise<void> =>
-      void (await installRelease(installOptions(disk, fresh))),
-    outcome: starting(old.version, fresh.version),
-  };
+  const install = {run: engineInstall(fresh), outcome: starting(old.version, fresh.version)};
   const change =
     (action: (disk: RecordingDisk) => Promise<void>) =>
     async (disk: RecordingDisk): Promise<void> => {

@@ -18,6 +18,8 @@ export interface PowerCut {
   scope: Scope;
   kind: CutKind;
   image: DiskImage;
+  /** What was remembered elsewhere before; null for nothing. */
+  remembered: unknown;
 }
 
 /** How many of the possibilities to take where there are too many. */
@@ -28,10 +30,15 @@ export interface CutSampling {
   tornSectors: number;
   /** Random choices of what is lost, for each write. */
   losses: number;
+  /** Of the writes to a slot, which are many and alike, every n-th is cut in its middle; all of them before and after. */
+  slotStride: number;
 }
 
-export const SAMPLED: CutSampling = {sectorCuts: 6, tornSectors: 2, losses: 6};
-export const WHOLE: CutSampling = {sectorCuts: 70, tornSectors: 12, losses: 40};
+export const SAMPLED: CutSampling = {sectorCuts: 6, tornSectors: 2, losses: 6, slotStride: 3};
+export const WHOLE: CutSampling = {sectorCuts: 70, tornSectors: 12, losses: 40, slotStride: 1};
+
+/** Only before and after a write, and with writes lost as a whole. */
+const BOUNDARIES = {sectorCuts: 0, tornSectors: 0, losses: 0} as const;
 
 type Write = Recorded & {kind: 'write'};
 
@@ -47,7 +54,13 @@ export function* powerCuts(
   const random = randomNumbers(seed);
   const durable = start.clone();
   let pending: Write[] = [];
+  let remembered: unknown = null;
+  let slotWrites = 0;
   for (const entry of log) {
+    if (entry.kind === 'remember') {
+      remembered = entry.value;
+      continue;
+    }
     if (entry.kind === 'flush') {
       for (const write of pending) if (write.scope === entry.scope) apply(durable, write);
       pending = pending.filter(({scope}) => scope !== entry.scope);
@@ -58,15 +71,18 @@ export function* powerCuts(
       scope: entry.scope,
       kind,
       image,
+      remembered,
     });
     const before = withWrites(durable, pending);
     yield cut('between writes', before);
-    for (const image of tornBetween(before, entry, sampling, random))
-      yield cut('torn between sectors', image);
-    for (const image of tornInside(before, entry, sampling, random)) yield cut('torn inside a sector', image);
+    const isSlot = entry.scope === 'A' || entry.scope === 'B';
+    const isWhole = !isSlot || slotWrites++ % sampling.slotStride === 0;
+    const taken = isWhole ? sampling : {...sampling, ...BOUNDARIES};
+    for (const image of tornBetween(before, entry, taken, random)) yield cut('torn between sectors', image);
+    for (const image of tornInside(before, entry, taken, random)) yield cut('torn inside a sector', image);
     pending.push(entry);
     yield cut('between writes', withWrites(durable, pending));
-    for (const image of lost(durable, pending, sampling, random)) yield cut('unflushed lost', image);
+    for (const image of lost(durable, pending, taken, random)) yield cut('unflushed lost', image);
   }
 }
 
@@ -155,6 +171,7 @@ function apply(image: DiskImage, {offset, bytes}: Write): void {
 
 /** All of 0 to `count - 1`, or so many of them: the ends, and others by chance. */
 function choose(count: number, wanted: number, random: () => number): number[] {
+  if (wanted === 0) return [];
   if (count <= wanted) return Array.from({length: Math.max(count, 0)}, (_, index) => index);
   const chosen = new Set([0, count - 1]);
   while (chosen.size < wanted) chosen.add(Math.floor(random() * count));

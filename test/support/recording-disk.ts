@@ -49,7 +49,7 @@ export class DiskImage {
   }
 
   read(offset: number, length: number): Uint8Array {
-    const bytes = Uint8Array.from(this.base.subarray(offset, offset + length));
+    const bytes = new Uint8Array(this.base.subarray(offset, offset + length));
     const first = Math.floor(offset / SECTOR);
     for (let sector = first; sector * SECTOR < offset + length; sector += 1) {
       const changed = this.#changed.get(sector)?.bytes;
@@ -88,7 +88,9 @@ export type Scope = 'table' | SlotPartition;
 export type Recorded =
   /** `offset` counts from the start of the disk. */
   | {kind: 'write'; scope: Scope; step: string; offset: number; bytes: Uint8Array}
-  | {kind: 'flush'; scope: Scope; step: string};
+  | {kind: 'flush'; scope: Scope; step: string}
+  /** Elsewhere, and safely: what the next try will be told. */
+  | {kind: 'remember'; value: unknown};
 export interface Operation {
   kind: 'read' | 'write' | 'flush';
   scope: Scope;
@@ -106,6 +108,10 @@ export class RecordingDisk implements SlotDisk {
 
   constructor(image: DiskImage) {
     this.image = image;
+  }
+
+  remember(value: unknown): void {
+    this.log.push({kind: 'remember', value});
   }
 
   async useTable<T>(_mode: string, use: (disk: GptDisk) => Promise<T>): Promise<T> {

@@ -25,6 +25,10 @@ export interface SmallRelease {
   usr: Buffer;
   uki: Buffer;
   rootHash: string;
+  /** Of the verity tree. */
+  salt: Uint8Array;
+  /** Blocks of /usr before the verity superblock. */
+  dataBlocks: number;
 }
 
 export interface SmallMachine {
@@ -52,6 +56,8 @@ export function smallRelease(version: string, data: Buffer, ukiBytes = 0): Small
     usr,
     uki: ukiFile({commandLine, version, initrd: Buffer.alloc(ukiBytes, version)}),
     rootHash,
+    salt,
+    dataBlocks: data.length / 4096,
   };
 }
 

@@ -19,7 +19,7 @@ import {applyPayload} from '../apply/apply.ts';
 import type {Candidate} from '../decide.ts';
 import type {CheckedSlot} from '../slots/check-slot.ts';
 import {SlotError} from '../slots/errors.ts';
-import {type SlotRoom, installRelease, requireRoom} from '../slots/install.ts';
+import {type InstallStep, type SlotRoom, installRelease, requireRoom} from '../slots/install.ts';
 import {type Target, sourceOfTarget, withTarget} from '../slots/target.ts';
 import type {ProgressStore} from './progress-store.ts';
 import type {RunningDisk} from './host-slots.ts';
@@ -44,6 +44,8 @@ export interface Installation {
   clock: () => number;
   signal: AbortSignal;
   onStage: (stage: 'prepared' | 'applied' | 'verified') => void;
+  /** Each step on the disk begins. */
+  onStep?: (step: InstallStep) => void;
   onProgress: (done: {bytes: number; totalBytes: number}) => void;
   /** All is in place but the table. */
   beforeCommit: (checked: CheckedSlot) => Promise<void>;
@@ -77,6 +79,7 @@ async function installOnce(options: Installation): Promise<CheckedSlot> {
       signal,
       beforeCommit: options.beforeCommit,
       onStep: (step) => {
+        options.onStep?.(step);
         if (step === 'write-uki') options.onStage('verified');
       },
       async fill(usr, room) {

@@ -34,7 +34,7 @@ async function countOperations(): Promise<Operation[]> {
   const disk = new RecordingDisk(start.clone());
   const operations: Operation[] = [];
   disk.before = (operation) => operations.push(operation);
-  await scenario?.run(disk);
+  await installRelease(installOptions(disk, releases.fresh));
   return operations;
 }
 

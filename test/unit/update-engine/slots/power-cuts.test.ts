@@ -7,7 +7,7 @@ import {describe, it} from 'node:test';
 import {runMatrix} from '../../../support/crash-matrix.ts';
 import {crashScenarios} from '../../../support/crash-scenarios.ts';
 import {SAMPLED} from '../../../support/power-cut.ts';
-import type {RecordingDisk} from '../../../support/recording-disk.ts';
+import {type Recorded, RecordingDisk, type Scope} from '../../../support/recording-disk.ts';
 import {fakeErofs, smallRelease} from '../../../support/update-world.ts';
 
 const releases = {
@@ -17,6 +17,10 @@ const releases = {
 };
 
 const scenarios = await crashScenarios(releases);
+
+function isFlushOf(entry: Recorded | undefined, scope: Scope): boolean {
+  return entry?.kind === 'flush' && entry.scope === scope;
+}
 
 describe('power that fails', () => {
   for (const scenario of scenarios) {
@@ -33,12 +37,30 @@ describe('power that fails', () => {
     it(`would be noticed without the flushes of ${scope}`, async () => {
       const [, scenario] = scenarios;
       assert.ok(scenario !== undefined);
-      const run = async (disk: RecordingDisk): Promise<void> => {
-        await scenario.run(disk);
+      const run = async (disk: RecordingDisk, remembered: unknown): Promise<void> => {
+        await scenario.run(disk, remembered);
         for (let at = disk.log.length - 1; at >= 0; at -= 1)
-          if (disk.log[at]?.kind === 'flush' && disk.log[at]?.scope === scope) disk.log.splice(at, 1);
+          if (isFlushOf(disk.log[at], scope)) disk.log.splice(at, 1);
       };
       await assert.rejects(runMatrix({...scenario, run}, {sampling: SAMPLED, seed: 1}));
     });
   }
+
+  it('finds an update in several operations, and one that goes on where it was', async () => {
+    const [scenario] = scenarios;
+    assert.ok(scenario !== undefined);
+    const writesToSlot = ({log}: RecordingDisk): number =>
+      log.filter((entry) => entry.kind === 'write' && entry.scope === 'B').length;
+    const first = new RecordingDisk(scenario.start.clone());
+    await scenario.run(first, null);
+    assert.ok(writesToSlot(first) >= 5);
+    const saved = first.log.filter((entry) => entry.kind === 'remember');
+    assert.ok(saved.length >= 3);
+    const again = new RecordingDisk(first.image.clone());
+    await scenario.run(again, saved.at(-1)?.value);
+    assert.equal(writesToSlot(again), 0);
+    const half = new RecordingDisk(first.image.clone());
+    await scenario.run(half, saved[0]?.value);
+    assert.ok(writesToSlot(half) > 0 && writesToSlot(half) < writesToSlot(first));
+  });
 });

@@ -82,8 +82,8 @@ describe('repairTable', () => {
       const {disk, start, table} = await diskWith(parts);
       await repairTable(disk, 'A');
       assert.deepEqual(
-        disk.log.map(({kind, scope}) => `${kind} ${scope}`),
-        ['write table', 'write table', 'flush table', 'write table', 'write table', 'flush table'],
+        disk.log.map(({kind}) => kind),
+        ['write', 'write', 'flush', 'write', 'write', 'flush'],
       );
       let cuts = 0;
       for (const {image, kind} of powerCuts(start, disk.log, WHOLE, 1)) {
