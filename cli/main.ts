@@ -16,10 +16,12 @@ class UsageError extends CodedError<'usage'> {}
 
 /** Loaded when they are asked for: all of them together take as much memory as a whole command should. */
 const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown>>> = {
+  addon: async () => (await import('./addon.ts')).addonCommand,
   build: async (signal) => (await import('./build.ts')).buildCommand(signal),
   channels: async (signal) => (await import('./channels.ts')).channelsCommand(signal),
   clean: async (signal) => (await import('./clean.ts')).cleanCommand(signal),
   cluster: async (signal) => (await import('./cluster.ts')).clusterCommand(signal),
+  config: async () => (await import('./config.ts')).configCommand,
   demo: async (signal) => (await import('./demo.ts')).demoCommand(signal),
   'fleet-lock': async (signal) => (await import('./fleet-lock.ts')).fleetLockCommand(signal),
   inspect: async (signal) => (await import('./inspect.ts')).inspectCommand(signal),

@@ -6,6 +6,7 @@ import {parseArgs} from 'node:util';
 import {applyTarget, patchTarget} from './apply.ts';
 import {cloudConfigTarget} from './cloud-config.ts';
 import {fatTarget, gptTarget} from './disk.ts';
+import {ignitionTarget} from './ignition.ts';
 import {omahaTarget} from './omaha.ts';
 import {payloadTarget} from './payload.ts';
 import {type FuzzTarget, runFuzz} from './target.ts';
@@ -18,6 +19,7 @@ const TARGETS: readonly FuzzTarget[] = [
   applyTarget,
   patchTarget,
   cloudConfigTarget,
+  ignitionTarget,
 ];
 const DEFAULT_COUNT = 100_000;
 
