@@ -82,7 +82,7 @@ before(async () => {
   const {port} = omaha.address() as AddressInfo;
   await writeConf(world, {SERVER: `http://127.0.0.1:${port}/v1/update/`, REBOOT_STRATEGY: 'off'});
   engine = await startEngine(world, {
-    world: {createHttp: () => createHttpClient({stallTimeoutMs: 400, minBytesPerSecond: 100_000})},
+    world: {createHttp: () => createHttpClient({stallTimeoutMs: 2_000, minBytesPerSecond: 100_000})},
   });
 });
 after(async () => {
