@@ -25,7 +25,6 @@ const HOST_PROGRAMS: readonly HostProgram[] = [
   {entry: 'update-engine/main.ts', file: 'update-engine.mjs', commands: []},
   {entry: 'update-engine/health/main.ts', file: 'health.mjs', commands: []},
   {entry: 'update-engine/hooks/main.ts', file: 'hooks.mjs', commands: []},
-  {entry: 'update-engine/ignition/main.ts', file: 'ignition.mjs', commands: []},
   {
     entry: 'update-engine/ctl/main.ts',
     file: 'caissonctl.mjs',
