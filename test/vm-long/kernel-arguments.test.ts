@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
 import {ADDON_FOLDER, encodeKernelAddon} from '../../formats/efi-addon.ts';
-import {releaseImage} from './support/paths.ts';
-import {BOOT_DEADLINE_MS, withMachine} from './support/with-machine.ts';
+import {releaseImage} from '../vm/support/paths.ts';
+import {BOOT_DEADLINE_MS, withMachine} from '../vm/support/with-machine.ts';
 
 const BOOT = {deadlineMs: BOOT_DEADLINE_MS};
 const WITH_ESP = `set -e
