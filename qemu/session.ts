@@ -29,8 +29,6 @@ export interface SessionOptions {
   forwards: readonly {hostPort: number; guestPort: number}[];
   /** Words added to the kernel command line. */
   kernelArguments: readonly string[];
-  /** Files that the guest finds under these names in QEMU's firmware configuration device. */
-  firmwareConfig?: Readonly<Record<string, string>>;
   /** Shown after the login on the console. */
   welcome: string;
   /** Ends the machine when aborted. */
@@ -95,7 +93,6 @@ export async function runSession(options: SessionOptions): Promise<number> {
         'login.motd': options.welcome,
       },
       kernelArguments: options.kernelArguments,
-      firmwareConfig: options.firmwareConfig ?? {},
       signal,
       async onStart(hostPorts) {
         const note: SessionNote = {
