@@ -75,21 +75,25 @@ describe('the witness of a cluster', {timeout: 10 * 60_000}, () => {
     );
   }
 
-  it('finds no fault when one member after the other is away', async () => {
-    const report = await witness(async (seen) => {
-      await Promise.all([0, 1, 2].map((index) => seen(index, true)));
-      for (const index of await followers()) {
+  // One at a time: the witness looks once a second, and takes two outages within a second for one.
+  it('finds no fault when one member is away', async () => {
+    for (const index of await followers()) {
+      const report = await witness(async (seen) => {
+        await Promise.all([0, 1, 2].map((each) => seen(each, true)));
         await processAt(index).kill();
         await seen(index, false);
         await processAt(index).start();
         await seen(index, true);
-      }
-    });
-    assert.deepEqual(faults(report), []);
-    assert.equal(report.quorum.fewestHealthy, 2);
-    assert.equal(new Set(report.quorum.outages.map(({member}) => member)).size, 2);
-    assert.ok(report.writes.acknowledged > 3, `${report.writes.acknowledged} writes`);
-    assert.deepEqual(report.writes.lost, []);
+      });
+      assert.deepEqual(faults(report), []);
+      assert.equal(report.quorum.fewestHealthy, 2);
+      assert.deepEqual(
+        report.quorum.outages.map(({member}) => member),
+        [members[index]?.plan.name],
+      );
+      assert.ok(report.writes.acknowledged > 3, `${report.writes.acknowledged} writes`);
+      assert.deepEqual(report.writes.lost, []);
+    }
   });
 
   it('finds the majority lost when two are away at once, and still no write', async () => {
