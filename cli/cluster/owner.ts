@@ -89,9 +89,12 @@ export async function withOwnedCluster<T>(
   }
 }
 
+/** What a watcher has to know of a member. */
+export type WatchableMember = Pick<Member, 'plan' | 'etcdUrl'>;
+
 /** A client for one member each, as the machine that runs the cluster reaches them. */
 export function memberClients(
-  members: readonly Member[],
+  members: readonly WatchableMember[],
   http: HttpExchange,
   attemptTimeoutMs: number,
 ): {name: string; etcd: EtcdClient}[] {
@@ -103,7 +106,7 @@ export function memberClients(
 
 /** Until each member answers a read that takes a majority. */
 async function waitForEtcd(
-  members: readonly Member[],
+  members: readonly WatchableMember[],
   http: HttpExchange,
   signal: AbortSignal,
 ): Promise<void> {

@@ -1,9 +1,10 @@
 /** Watches a cluster and writes to it while something is done to it, and judges what came of it. */
+import type {HttpExchange} from '../../platform/http.ts';
 import {watchHealth} from '../../qemu/cluster/health-watch.ts';
 import {judgeQuorum} from '../../qemu/cluster/quorum.ts';
 import {startWriter} from '../../qemu/cluster/writer.ts';
 import type {DemoReport} from './demo-report.ts';
-import {memberClients, type OwnedCluster} from './owner.ts';
+import {memberClients, type WatchableMember} from './owner.ts';
 import {type MemberTimeline, startTimeline} from './timeline.ts';
 
 /** A member that is slow because it is emulated shall not count as away. */
@@ -13,6 +14,12 @@ const WRITE_TIMEOUT_MS = 10_000;
 const WRITE_EVERY_MS = 250;
 const PREFIX = 'caisson-demo/writes/';
 
+export interface Watchable {
+  cluster: {readonly members: readonly WatchableMember[]};
+  http: HttpExchange;
+  signal: AbortSignal;
+}
+
 /** What is known while it goes on. */
 export interface Timeline {
   members: MemberTimeline[];
@@ -21,7 +28,7 @@ export interface Timeline {
 
 /** Watches and writes while `act` runs. Throws what `act` throws, and EtcdError when nothing can be read in the end. */
 export async function withWitness(
-  {cluster, http, signal}: OwnedCluster,
+  {cluster, http, signal}: Watchable,
   say: (text: string) => void,
   act: (timeline: Timeline) => Promise<void>,
 ): Promise<DemoReport> {

@@ -2,6 +2,7 @@
  * A cluster of machines on one switch, owned by this process: when it ends, however that happens, so do they.
  */
 import {mkdir} from 'node:fs/promises';
+import {availableParallelism} from 'node:os';
 import type {BaseImage} from '../disk.ts';
 import {createRuntimeFolder} from '../runtime-folder.ts';
 import {createSshKey} from '../ssh.ts';
@@ -68,18 +69,31 @@ export async function withCluster<T>(
   }
 }
 
-/** Waits until all have booted, makes members of them, and starts etcd everywhere. */
+/**
+ * Boots all machines, makes members of them, and starts etcd everywhere. Emulated machines boot one after the other, as
+ * many at a time as this host has processors for: together they would not be faster, but so slow that their own
+ * deadlines pass.
+ */
 export async function bootCluster(
   {members}: Cluster,
   {updateSettings, signal, say}: Pick<ClusterOptions, 'updateSettings' | 'signal' | 'say'>,
 ): Promise<void> {
   const plans = members.map(({plan}) => plan);
-  await Promise.all(
-    members.map(async (member) => {
+  const waiting = [...members];
+  async function bootNext(): Promise<void> {
+    for (let member = waiting.shift(); member !== undefined; member = waiting.shift()) {
+      say(`${member.plan.name} boots`);
       await waitForBoot(member, signal);
       say(`${member.plan.name} has booted`);
       await configureMember(member, plans, updateSettings, signal);
       say(`${member.plan.name} is configured: ${member.plan.address}, etcd starts`);
-    }),
-  );
+    }
+  }
+  await Promise.all(Array.from({length: bootsAtOnce(members)}, bootNext));
+}
+
+function bootsAtOnce(members: readonly Member[]): number {
+  const [first] = members;
+  if (first === undefined || first.machine.spec.accelerator === 'kvm') return members.length;
+  return Math.max(1, Math.floor(availableParallelism() / first.machine.spec.cpus));
 }

@@ -1,5 +1,6 @@
 /** One member of a cluster while it runs: a machine with two network cards, and how it is made a member over ssh. */
 import {join} from 'node:path';
+import {detectAcceleration} from '../acceleration.ts';
 import {type BaseImage, createOverlay} from '../disk.ts';
 import {QemuError} from '../errors.ts';
 import {type Machine, startMachine} from '../machine.ts';
@@ -41,14 +42,24 @@ export interface Member {
   runAsRoot(command: readonly [string, ...string[]], stdin?: string): Promise<string>;
 }
 
-/** Starts the machine; it has not booted yet when this returns. Throws QemuError, ExecError. */
+/**
+ * Emulated processors that wait for each other and for others stand still for many seconds. What a boot concludes from
+ * that, a timer that does not tick or a disk that is not there, would be wrong.
+ */
+const PATIENT_BOOT = ['no_timer_check', 'systemd.default_device_timeout_sec=1800'];
+
+/** Starts the machine with its processors stopped; `waitForBoot` lets them go. Throws QemuError, ExecError. */
 export async function startMember(options: MemberOptions): Promise<Member> {
   const {plan, folder, signal} = options;
   const disk = join(folder, `${plan.name}.qcow2`);
   const consoleLog = join(folder, `${plan.name}.log`);
   await createOverlay(disk, options.image, options.diskBytes);
+  const {accelerator} = await detectAcceleration();
   const machine = await startMachine({
     name: plan.name,
+    accelerator,
+    paused: true,
+    kernelArguments: accelerator === 'tcg' ? PATIENT_BOOT : [],
     memoryMiB: options.memoryMiB,
     cpus: options.cpus,
     watchdog: true,
@@ -84,8 +95,9 @@ export async function startMember(options: MemberOptions): Promise<Member> {
   };
 }
 
-/** Waits for the boot. Throws QemuError `timed-out` with the end of the console. */
+/** Lets the machine go and waits for its boot. Throws QemuError `timed-out` with the end of the console. */
 export async function waitForBoot({plan, ssh, machine}: Member, signal: AbortSignal): Promise<void> {
+  await machine.qmp.execute('cont');
   try {
     await ssh.waitUntilUp({deadlineMs: BOOT_DEADLINE_MS, signal});
   } catch (error) {
