@@ -49,6 +49,8 @@ const POLL_MS = 10_000;
 /** When nothing but the end of a session helps. */
 const FOREVER_POLL_MS = 30_000;
 const UNKNOWN_AGAIN_MS = 60_000;
+/** So long after its time a warning is forgotten: something else held the restart up, and nobody expects it any more. */
+const STALE_MS = 10 * MINUTE_MS;
 const CALL_OFF_TIMEOUT_MS = 30_000;
 const MAX_NAMED = 5;
 
@@ -69,7 +71,8 @@ export function createSessionsGate(parts: SessionsGateParts): SessionsGate {
     signal: AbortSignal,
   ): Promise<Warned> {
     const planKey = `${plan.kind} ${plan.version}`;
-    const before = warned?.planKey === planKey ? warned : null;
+    const isStale = typeof warned?.deadline === 'number' && now() - warned.deadline > STALE_MS;
+    const before = warned?.planKey === planKey && !isStale ? warned : null;
     const isNews = sessions.some(({id}) => before?.ids.has(id) !== true);
     const leftMs = timeLeft(before?.deadline ?? null, isNews && before !== null, wait);
     const isLastMinute = leftMs !== null && leftMs <= MINUTE_MS;

@@ -123,6 +123,20 @@ describe('the gate of sessions', () => {
     assert.equal(await world.ask(), 'open null');
   });
 
+  it('begins anew when something else held the restart up for long', async () => {
+    const world = new World();
+    world.people = ['1'];
+    await world.ask();
+    world.now = 5 * MINUTE;
+    assert.equal(await world.ask(), 'open null');
+    world.now = 15 * MINUTE;
+    assert.equal(await world.ask(), 'open null');
+    const said = world.said.length;
+    world.now += 1;
+    assert.match(await world.ask(), /^closed/);
+    assert.match(world.said.slice(said).join(), /^web1 will reboot in 5 minutes\./);
+  });
+
   it('does not wait when it is told so, but says what happens', async () => {
     const world = new World();
     world.wait = 0;
