@@ -1,7 +1,7 @@
 /** From power on to a login, again and again, and what happens when /usr is not what was built. */
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
-import {describe, it} from 'node:test';
+import {describe, it, type TestContext} from 'node:test';
 import {placePartitions} from '../../image/layout.ts';
 import {exec} from '../../platform/exec.ts';
 import {createOverlay} from '../../qemu/disk.ts';
@@ -30,9 +30,11 @@ async function imprint(guest: Guest): Promise<Record<string, string>> {
 }
 
 describe('booting again', () => {
-  it('keeps machine-id, host key and state over two reboots, and changes nothing', async (t) => {
-    await withMachine(t, {image: releaseImage()}, async (guest) => {
+  it('keeps machine-id, host key and state over reboots and a hang, on a disk that was grown', async (t) => {
+    await withMachine(t, {image: releaseImage(), diskBytes: 20 * GIB, watchdog: true}, async (guest) => {
       await guest.bootFinished(BOOT);
+      const bytes = Number(await guest.run(['sh', '-c', 'df --output=size -B1 / | tail -1']));
+      assert.ok(bytes > 13 * GIB, `ROOT has ${bytes} bytes`);
       await guest.run(['sh', '-c', 'echo remember > ~/note; sync']);
       const first = await imprint(guest);
       assert.match(first['machineId'] ?? '', /^[0-9a-f]{32}\n$/);
@@ -41,47 +43,39 @@ describe('booting again', () => {
         await guest.run(['sh', '-c', 'ls /usr/share/caisson/etc/ssh | grep host_key || true']),
         '',
       );
-      for (const round of [1, 2]) {
-        await guest.reboot(BOOT);
+      const again: Record<string, () => Promise<void>> = {
+        'a reboot': () => guest.reboot(BOOT),
+        'a second one': () => guest.reboot(BOOT),
+        'the watchdog': () => hangUntilReset(t, guest),
+      };
+      for (const [name, restart] of Object.entries(again)) {
+        await restart();
         await guest.bootFinished(BOOT);
-        assert.deepEqual(await imprint(guest), first, `reboot ${round}`);
-        assert.equal(await guest.run(['systemctl', '--failed', '--no-legend']), '');
+        assert.deepEqual(await imprint(guest), first, name);
+        assert.equal(await guest.run(['systemctl', '--failed', '--no-legend']), '', name);
         const madeAgain = await guest.ssh.run([
           'systemctl',
           'show',
           '--property=ConditionResult',
           'sshd-keygen.service',
         ]);
-        assert.match(madeAgain.stdout, /ConditionResult=no/);
+        assert.match(madeAgain.stdout, /ConditionResult=no/, name);
       }
-    });
-  });
-
-  it('grows ROOT when the disk has grown', async (t) => {
-    await withMachine(t, {image: releaseImage(), diskBytes: 20 * GIB}, async (guest) => {
-      const bytes = Number(await guest.run(['sh', '-c', 'df --output=size -B1 / | tail -1']));
-      assert.ok(bytes > 13 * GIB, `ROOT has ${bytes} bytes`);
+      assert.match(await guest.runAsRoot(['journalctl', '--list-boots', '--no-pager']), /^ *-3 /m);
     });
   });
 });
 
-describe('a host that hangs', () => {
-  it('is reset by the hardware watchdog, which systemd feeds', async (t) => {
-    const options = {image: releaseImage(), watchdog: true};
-    await withMachine(t, options, async (guest) => {
-      await guest.bootFinished(BOOT);
-      const bitten = guest.machine.qmp.waitForEvent('WATCHDOG', BOOT);
-      await guest.afterReboot(async () => {
-        const hungAt = performance.now();
-        // The kernel stops systemd, as a hang would. A crash is another matter: that restarts the machine at once.
-        await guest.runAsRoot(['sh', '-c', 'echo 1 > /sys/fs/cgroup/init.scope/cgroup.freeze']);
-        await bitten;
-        t.diagnostic(`seconds until the reset: ${((performance.now() - hungAt) / 1000).toFixed(0)}`);
-      }, BOOT);
-      assert.match(await guest.runAsRoot(['journalctl', '--list-boots', '--no-pager']), /^ *-1 /m);
-    });
-  });
-});
+/** The kernel stops systemd, as a hang would. A crash is another matter: that restarts the machine at once. */
+async function hangUntilReset(t: TestContext, guest: Guest): Promise<void> {
+  const bitten = guest.machine.qmp.waitForEvent('WATCHDOG', BOOT);
+  await guest.afterReboot(async () => {
+    const hungAt = performance.now();
+    await guest.runAsRoot(['sh', '-c', 'echo 1 > /sys/fs/cgroup/init.scope/cgroup.freeze']);
+    await bitten;
+    t.diagnostic(`seconds until the watchdog's reset: ${((performance.now() - hungAt) / 1000).toFixed(0)}`);
+  }, BOOT);
+}
 
 describe('damage to /usr', () => {
   it('is caught by verity: the machine restarts and does not limp', async (t) => {
