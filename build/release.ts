@@ -19,7 +19,7 @@ import {encodeSha256Sums} from '../formats/sha256sums.ts';
 import {guidFromRootHash} from '../formats/verity.ts';
 import {assembleDisk} from '../image/disk.ts';
 import {makeEsp, makeOem} from '../image/file-systems.ts';
-import {PARTITIONS} from '../image/layout.ts';
+import {PARTITIONS} from '../formats/disk-layout.ts';
 import {pathExists, sha256File, syncDirectory} from '../platform/files.ts';
 import type {Log, Progress} from '../platform/log.ts';
 import {requireWithinBudgets} from './budgets.ts';

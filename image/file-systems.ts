@@ -8,7 +8,7 @@ import {guidFromHex} from '../formats/guid.ts';
 import type {SectorSize} from '../formats/gpt/types.ts';
 import type {Argv} from '../platform/exec.ts';
 import {ESP_PATHS} from '../formats/slot/esp-paths.ts';
-import {PARTITIONS} from './layout.ts';
+import {PARTITIONS} from '../formats/disk-layout.ts';
 
 export interface FileSystemOptions {
   out: string;

@@ -4,7 +4,7 @@ import {readFile, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import {before, describe, it} from 'node:test';
 import {type Release, fileOfRole, parseRelease} from '../../formats/release.ts';
-import {placePartitions} from '../../image/layout.ts';
+import {placePartitions} from '../../formats/disk-layout.ts';
 import {type Argv, exec} from '../../platform/exec.ts';
 import {releaseFolder} from '../support/release.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import {join} from 'node:path';
 import {describe, it, type TestContext} from 'node:test';
-import {placePartitions} from '../../image/layout.ts';
+import {placePartitions} from '../../formats/disk-layout.ts';
 import {exec} from '../../platform/exec.ts';
 import {createOverlay} from '../../qemu/disk.ts';
 import {startMachine} from '../../qemu/machine.ts';

@@ -2,11 +2,11 @@
  * The disk as data: partitions, sizes and where they begin. Sizes are a contract with every installed host, which a
  * later release cannot change; see docs/disk.md.
  */
-import {type Guid, guidFromHex} from '../formats/guid.ts';
-import {type GptEntry, type GptTable, PARTITION_TYPES, type SectorSize} from '../formats/gpt/types.ts';
-import {writeSlotBits} from '../formats/gpt/slots.ts';
-import {newGptTable, setEntry} from '../formats/gpt/table.ts';
-import {GIB, MIB} from '../formats/units.ts';
+import {type Guid, guidFromHex} from './guid.ts';
+import {type GptEntry, type GptTable, PARTITION_TYPES, type SectorSize} from './gpt/types.ts';
+import {writeSlotBits} from './gpt/slots.ts';
+import {newGptTable, setEntry} from './gpt/table.ts';
+import {GIB, MIB} from './units.ts';
 
 export interface Partition {
   label: string;
@@ -56,22 +56,39 @@ export interface DiskIdentity {
   usrGuid: Guid;
 }
 
-/** The table of a fresh image: slot A holds the release and counts as good, because there is nothing to fall back to. */
+/** The table of a fresh image, which is the same for every build of a release. */
 export function freshTable(
   identity: DiskIdentity,
   sectorSize: SectorSize,
   derive: (text: string) => string,
 ): GptTable {
   const guid = (what: string): Guid => guidFromHex(derive(`${identity.seed} ${what}`).slice(0, 32));
-  let table = newGptTable({
+  return layoutTable({
     sectorSize,
-    diskGuid: guid('disk'),
     diskSectors: BigInt(imageBytes() / sectorSize),
+    diskGuid: guid('disk'),
+    usrGuid: identity.usrGuid,
+    guidOf: guid,
   });
+}
+
+/**
+ * The table of a disk of any size: slot A holds the release and counts as good, because there is nothing to fall back
+ * to. `guidOf` is asked by label for the partitions whose GUID is free to choose.
+ */
+export function layoutTable(options: {
+  sectorSize: SectorSize;
+  diskSectors: bigint;
+  diskGuid: Guid;
+  usrGuid: Guid;
+  guidOf: (label: string) => Guid;
+}): GptTable {
+  const {sectorSize, diskSectors, diskGuid, usrGuid, guidOf} = options;
+  let table = newGptTable({sectorSize, diskGuid, diskSectors});
   for (const [index, {name, label, type, bytes, offset}] of placePartitions().entries()) {
     const entry: GptEntry = {
       typeGuid: type,
-      uniqueGuid: name === 'usrA' ? identity.usrGuid : guid(label),
+      uniqueGuid: name === 'usrA' ? usrGuid : guidOf(label),
       firstLba: BigInt(offset / sectorSize),
       lastLba: BigInt((offset + bytes) / sectorSize) - 1n,
       attributes: name === 'usrA' ? writeSlotBits(0n, {priority: 1, tries: 0, successful: true}) : 0n,
