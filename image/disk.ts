@@ -6,7 +6,13 @@ import {CodedError} from '../formats/errors.ts';
 import type {SectorSize} from '../formats/gpt/types.ts';
 import {withFile} from '../platform/files.ts';
 import {createGpt} from '../platform/gpt-disk.ts';
-import {type DiskIdentity, type PartitionName, freshTable, imageBytes, placePartitions} from '../formats/disk-layout.ts';
+import {
+  type DiskIdentity,
+  type PartitionName,
+  freshTable,
+  imageBytes,
+  placePartitions,
+} from '../formats/disk-layout.ts';
 
 export class DiskError extends CodedError<'does-not-fit'> {}
 

@@ -50,7 +50,11 @@ export function switchedEntry(content: Buffer, at: number, fields: EntryFields):
 }
 
 /** A new entry. Throws FatError 'bad-name' for a name that would need a long one, or whose short form is taken. */
-export function newEntry({path, entries}: SurveyedFolder, name: string, fields: EntryFields): Buffer {
+export function newEntry(
+  {path, entries}: Pick<SurveyedFolder, 'path' | 'entries'>,
+  name: string,
+  fields: EntryFields,
+): Buffer {
   const [, base = '', , ending = ''] = /^([\w-]{1,8})(\.([\w-]{1,3}))?$/.exec(name) ?? [];
   const isOneCase = (part: string): boolean => part === part.toLowerCase() || part === part.toUpperCase();
   if (base === '' || !isOneCase(base) || !isOneCase(ending)) {
@@ -68,6 +72,26 @@ export function newEntry({path, entries}: SurveyedFolder, name: string, fields: 
   const cases = (isLower(base) ? LOWER_BASE : 0) | (isLower(ending) ? LOWER_ENDING : 0);
   entry.writeUInt8(cases, ENTRY_AT.cases);
   setFields(entry, fields);
+  return entry;
+}
+
+/** The name of the volume, in its root. Throws FatError 'bad-name'. */
+export function labelEntry(label: string, modified: FatMoment): Buffer {
+  if (!/^[A-Z0-9_ -]{1,11}$/.test(label))
+    throw new FatError('bad-name', `${JSON.stringify(label)} is not a label of 11 characters, upper case`);
+  const entry = Buffer.alloc(ENTRY_BYTES);
+  entry.write(label.padEnd(11), 'latin1');
+  entry.writeUInt8(ATTRIBUTE.volume, ENTRY_AT.attributes);
+  setFields(entry, {firstCluster: 0, bytes: 0, modified});
+  return entry;
+}
+
+/** What a folder calls itself and the one that holds it. */
+export function relativeEntry(name: '.' | '..', firstCluster: number, modified: FatMoment): Buffer {
+  const entry = Buffer.alloc(ENTRY_BYTES);
+  entry.write(name.padEnd(11), 'latin1');
+  entry.writeUInt8(ATTRIBUTE.directory, ENTRY_AT.attributes);
+  setFields(entry, {firstCluster, bytes: 0, modified});
   return entry;
 }
 

@@ -5,7 +5,13 @@ import {readSlots, slotLabel, slotUkiName} from '../../../formats/gpt/slots.ts';
 import {selectSlot} from '../../../formats/gpt/selection.ts';
 import {encodeGpt} from '../../../formats/gpt/table.ts';
 import {GIB, MIB} from '../../../formats/units.ts';
-import {ALIGNMENT_BYTES, PARTITIONS, freshTable, imageBytes, placePartitions} from '../../../formats/disk-layout.ts';
+import {
+  ALIGNMENT_BYTES,
+  PARTITIONS,
+  freshTable,
+  imageBytes,
+  placePartitions,
+} from '../../../formats/disk-layout.ts';
 import {ESP_PATHS} from '../../../formats/slot/esp-paths.ts';
 
 const USR_GUID = '01234567-89ab-cdef-0123-456789abcdef';
