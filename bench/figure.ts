@@ -2,7 +2,7 @@
 export interface Figure {
   what: string;
   value: number;
-  unit: 's' | 'MB' | 'times';
+  unit: 's' | 'MB' | 'times' | '%';
   /** What the project promises, as text. */
   target?: string;
 }

@@ -9,6 +9,7 @@ import {parseArgs} from 'node:util';
 import {benchApply} from './apply.ts';
 import {benchBoot} from './boot.ts';
 import {benchBuild} from './build.ts';
+import {benchIdle} from './idle.ts';
 import {benchMkosi} from './mkosi.ts';
 import type {Figure} from './figure.ts';
 import {benchPayload} from './payload.ts';
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, (workDir: string, say: (text: string) => 
     mkosi: benchMkosi,
     size: benchSize,
     boot: benchBoot,
+    idle: benchIdle,
     payload: benchPayload,
     apply: benchApply,
   };
