@@ -36,6 +36,18 @@ export function readEtcd(
   const client = values.get('advertise_client_urls');
   if (values.has('listen_client_urls') && client === undefined)
     values.set('advertise_client_urls', values.get('listen_client_urls') ?? '');
+  const bootstraps = CLUSTER_SETTINGS.filter((key) => values.has(key));
+  if (bootstraps.length > 1) {
+    const place = sections[present.at(-1) ?? 'etcd']?.keyPlace;
+    const names = bootstraps.map((key) => key.replaceAll('_', '-')).join(', ');
+    // etcd would refuse to start.
+    if (place !== undefined)
+      reader.error(place, `etcd can have only one of ${names}: each names the members`);
+  }
+  // For a host beyond the size of the cluster etcd becomes a proxy, which asks members where they serve clients. When
+  // that is their own loopback it would ask itself, for ever.
+  if (values.has('discovery') && !values.has('discovery_fallback') && servesOnLoopback(values))
+    values.set('discovery_fallback', 'exit');
   return {
     unit: ETCD_UNIT,
     variables: new Map([...values].map(([key, value]) => [`ETCD_${key.toUpperCase()}`, value])),
@@ -60,7 +72,12 @@ function readSection(
     const place = setting.keyPlace;
     switch (fate?.kind) {
       case undefined:
-        values.set(key, value);
+        if (key === 'discovery' && !isWebAddress(value))
+          reader.error(
+            setting.value.place,
+            `${path}.discovery: ${show(value)} does not begin with http:// or https://`,
+          );
+        else values.set(key, value);
         break;
       case 'renamed':
         old.set(fate.to, value);
@@ -80,6 +97,15 @@ function readSection(
     }
   }
   return new Map([...translateAddresses(old, values), ...values]);
+}
+
+function isWebAddress(text: string): boolean {
+  return /^https?:\/\/[^/]/i.test(text) && URL.canParse(text);
+}
+
+function servesOnLoopback(values: ReadonlyMap<string, string>): boolean {
+  const urls = values.get('advertise_client_urls')?.split(',') ?? [];
+  return urls.every((url) => /^\s*https?:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|\s*$)/i.test(url));
 }
 
 function isSwitch(key: string): boolean {

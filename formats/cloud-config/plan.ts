@@ -112,16 +112,23 @@ function planDaemon(daemon: DaemonSettings, addresses: Addresses, notes: string[
     else variables = new Map([...peerAddressVariables(address, variables), ...variables]);
   }
   const lines = [...variables].map(([key, value]) => `Environment=${systemdEnvironment(key, value)}\n`);
+  const own = unit === ETCD_UNIT ? `${waitForMembers(variables)}${dataFolder(variables)}` : '';
   return {
     path: `/etc/systemd/system/${unit}.d/${DROP_IN}`,
-    content: Buffer.from(
-      `${HEAD}[Service]\n${lines.join('')}${unit === ETCD_UNIT ? dataFolder(variables) : ''}`,
-    ),
+    content: Buffer.from(`${HEAD}[Service]\n${lines.join('')}${own}`),
     // Passwords of etcd may be among the variables.
     mode: [...variables.keys()].some((key) => key.endsWith('PASSWORD')) ? 0o600 : 0o644,
     owner: 'root:root',
     unit,
   };
+}
+
+/**
+ * A member that has registered with a discovery service and ends before the others have come cannot register again: it
+ * waits as long as it takes.
+ */
+function waitForMembers(variables: ReadonlyMap<string, string>): string {
+  return variables.has('ETCD_DISCOVERY') ? 'TimeoutStartSec=infinity\n' : '';
 }
 
 /** etcd's unit may write its own folder only. */

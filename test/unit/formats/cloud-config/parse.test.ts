@@ -253,6 +253,34 @@ describe('parseCloudConfig', () => {
     assert.match(findings[1]?.text ?? '', /coreos\.etcd\.peers is no more in etcd 3\.5: use initial_cluster/);
   });
 
+  it('takes one way to find the members of a cluster of etcd, and an address for a discovery URL', () => {
+    const both =
+      'coreos:\n  etcd2:\n    discovery: https://d.example.com/1\n    initial-cluster: a=http://10.0.0.5:2380';
+    finds(both, 2, /only one of discovery, initial-cluster: each names the members/);
+    finds(
+      'coreos:\n  etcd2:\n    discovery: d.example.com/1',
+      3,
+      /"d\.example\.com\/1" does not begin with http/,
+    );
+    finds('coreos:\n  etcd3:\n    discovery: "http:///1"', 3, /does not begin with http/);
+  });
+
+  it('lets a host beyond the size of the cluster be a proxy only if it can reach the members', () => {
+    const fallback = (...lines: string[]): string | undefined => {
+      const text = ['coreos:', '  etcd2:', ...lines.map((line) => `    ${line}`)].join('\n');
+      return parseCloudConfig(text, ADDRESSES).config.daemons[0]?.variables.get('ETCD_DISCOVERY_FALLBACK');
+    };
+    const discovery = 'discovery: https://d.example.com/1';
+    assert.equal(fallback(discovery), 'exit');
+    assert.equal(
+      fallback(discovery, 'advertise-client-urls: http://127.0.0.1:2379,http://localhost:4001'),
+      'exit',
+    );
+    assert.equal(fallback(discovery, 'advertise-client-urls: http://$private_ipv4:2379'), undefined);
+    assert.equal(fallback(discovery, 'discovery-fallback: proxy'), 'proxy');
+    assert.equal(fallback('name: alone'), undefined);
+  });
+
   it('keeps a bomb in a file small', () => {
     const bomb = gzipSync(Buffer.alloc(40 << 20)).toString('base64');
     finds(

@@ -38,6 +38,8 @@ describe('planConfig', () => {
         'Environment="ETCD_LISTEN_PEER_URLS=http://10.0.0.5:2380"',
         'Environment="ETCD_DISCOVERY=https://discovery.etcd.io/ba09c"',
         'Environment="ETCD_ENABLE_V2=true"',
+        'Environment="ETCD_DISCOVERY_FALLBACK=exit"',
+        'TimeoutStartSec=infinity',
         '',
       ].join('\n'),
     );
