@@ -19,12 +19,18 @@ interface Sector {
   digest: bigint;
 }
 
+/** What a disk held at first; bytes in memory, or something that makes them up. */
+export interface DiskBase {
+  readonly length: number;
+  subarray(from: number, to: number): Uint8Array;
+}
+
 /** Content of a disk: a base that many share, and the sectors that differ from it. */
 export class DiskImage {
-  readonly base: Uint8Array;
+  readonly base: DiskBase;
   readonly #changed: Map<number, Sector>;
 
-  constructor(base: Uint8Array, changed: Iterable<[number, Sector]> = []) {
+  constructor(base: DiskBase, changed: Iterable<[number, Sector]> = []) {
     this.base = base;
     this.#changed = new Map(changed);
   }
