@@ -129,9 +129,9 @@ export function planSteps(context: StepContext, users: string): BuildStep[] {
     osTreeStep(context, users),
     kernelStep(context),
     programsStep(context),
+    selectorStep(context),
     usrStep(context),
     initrdStep(context),
-    selectorStep(context),
     ukiStep(context),
   ];
 }

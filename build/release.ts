@@ -25,11 +25,20 @@ import type {Log, Progress} from '../platform/log.ts';
 import {requireWithinBudgets} from './budgets.ts';
 import type {StepResults} from './engine.ts';
 import {formatLock} from './lock.ts';
-import {SELECTOR_FILE, UKI_FILE} from './steps/boot.ts';
+import {packInstaller} from './installer.ts';
+import {UKI_FILE} from './steps/boot.ts';
 import type {StepContext} from './steps/context.ts';
 import {INITRD_FILE} from './steps/initrd.ts';
 import {KERNEL_FILE, KERNEL_RELEASE_FILE} from './steps/kernel.ts';
-import {OS_RELEASE_FILE, SBOM_FILE, USR_FACTS_FILE, USR_FILE, type UsrFacts} from './steps/usr.ts';
+import {INSTALLER_FILE} from './steps/programs.ts';
+import {
+  OS_RELEASE_FILE,
+  SBOM_FILE,
+  SELECTOR_FILE,
+  USR_FACTS_FILE,
+  USR_FILE,
+  type UsrFacts,
+} from './steps/usr.ts';
 
 /** Hash over everything that shaped the files, so that an unchanged build can tell. */
 const BUILD_KEY_FILE = '.build-key';
@@ -143,6 +152,13 @@ async function fillRelease(
   await add('kernel', 'kernel', from('kernel', KERNEL_FILE));
   await add('initrd', 'initrd', from('initrd', INITRD_FILE));
   await add('sbom', 'sbom.spdx.json', from('usr', SBOM_FILE));
+  const installer = packInstaller({
+    program: await readFile(from('programs', INSTALLER_FILE), 'utf8'),
+    selector: await readFile(from('selector', SELECTOR_FILE)),
+    keys: context.updateKeys,
+  });
+  await writeFile(join(out, 'caisson-install.mjs'), installer, {mode: 0o755});
+  roles['caisson-install.mjs'] = 'installer';
   await writeFile(join(out, 'packages.lock.json'), formatLock(lock));
   roles['packages.lock.json'] = 'lock';
 

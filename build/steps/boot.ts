@@ -9,9 +9,8 @@ import type {StepContext} from './context.ts';
 import type {BuildStep} from './sources.ts';
 import {INITRD_FILE} from './initrd.ts';
 import {KERNEL_FILE, KERNEL_RELEASE_FILE} from './kernel.ts';
-import {OS_RELEASE_FILE, USR_FACTS_FILE, type UsrFacts} from './usr.ts';
+import {OS_RELEASE_FILE, SELECTOR_FILE, USR_FACTS_FILE, type UsrFacts} from './usr.ts';
 
-export const SELECTOR_FILE = 'selector.efi';
 export const UKI_FILE = 'usr.efi';
 
 /** Where Debian's package systemd-boot-efi keeps the stub, in the tools tree. */

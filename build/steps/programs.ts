@@ -20,6 +20,9 @@ interface HostProgram {
   commands: readonly string[];
 }
 
+/** Also what the installer for other systems is made of. */
+export const INSTALLER_FILE = 'install.mjs';
+
 /** A contract with the units in overlays/os. */
 const HOST_PROGRAMS: readonly HostProgram[] = [
   {entry: 'update-engine/main.ts', file: 'update-engine.mjs', commands: []},
@@ -35,6 +38,7 @@ const HOST_PROGRAMS: readonly HostProgram[] = [
     file: 'cloudinit.mjs',
     commands: ['caisson-cloudinit', 'coreos-cloudinit'],
   },
+  {entry: 'update-engine/installer/main.ts', file: INSTALLER_FILE, commands: ['caisson-install']},
 ];
 
 /** The npm packages in them, beside them in the step's directory: part of the bill of materials. */

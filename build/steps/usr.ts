@@ -5,7 +5,7 @@
  * otherwise decide where files lie in the image.
  */
 import {createHash} from 'node:crypto';
-import {mkdir, rm, writeFile} from 'node:fs/promises';
+import {chmod, copyFile, mkdir, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {CodedError} from '../../formats/errors.ts';
 import {guidFromHex} from '../../formats/guid.ts';
@@ -40,6 +40,8 @@ export const USR_FILE = 'usr.img';
 /** JSON: UsrFacts. */
 export const USR_FACTS_FILE = 'usr.json';
 export const OS_RELEASE_FILE = 'os-release';
+/** In the step's directory and in usr/share/caisson: what the installer puts on the disks of others. */
+export const SELECTOR_FILE = 'selector.efi';
 export const SBOM_FILE = 'sbom.spdx.json';
 
 /** What the following steps need to know of the image. */
@@ -70,7 +72,7 @@ export function usrStep(context: StepContext): BuildStep {
   return {
     name: 'usr',
     title: 'Making /usr',
-    needs: ['tools-tree', 'os-tree', 'kernel', 'programs'],
+    needs: ['tools-tree', 'os-tree', 'kernel', 'programs', 'selector'],
     sources: ['build/steps/usr.ts'],
     inputs,
     async run(out, progress, needed) {
@@ -93,6 +95,9 @@ export function usrStep(context: StepContext): BuildStep {
       progress.note('programs, overlays and accounts');
       await installPrograms(tree, programs);
       await installUpdateKeys(tree, updateKeys);
+      const selector = join(needed.get('selector')?.directory ?? '', SELECTOR_FILE);
+      await copyFile(selector, join(tree, 'usr/share/caisson', SELECTOR_FILE));
+      await chmod(join(tree, 'usr/share/caisson', SELECTOR_FILE), 0o644);
       for (const overlay of overlays) await applyOverlay(overlay, tree);
       await makeAccounts(tree, overlays, toolbox, lock.sourceDate);
       progress.note('finishing');

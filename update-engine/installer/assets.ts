@@ -11,7 +11,7 @@ import {readTrustedKeys} from '../engine/trust.ts';
 import {HOST_PATHS} from '../paths.ts';
 import {InstallerError} from './errors.ts';
 
-/** Set by a line in front of the program, which build/steps/programs.ts writes. */
+/** Set by a line in front of the program, which build/installer.ts writes. */
 export const ASSETS_VARIABLE = 'caissonInstallAssets';
 
 export interface EmbeddedAssets {
