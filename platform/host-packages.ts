@@ -54,6 +54,8 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   {program: 'xz', package: 'xz-utils'},
   {program: 'bzip2', package: 'bzip2'},
   {program: 'bsdiff', package: 'bsdiff'},
+  {program: 'dnsmasq', package: 'dnsmasq-base'},
+  {program: 'ip', package: 'iproute2'},
 ];
 
 /** Directories that an ordinary user's PATH may lack. */

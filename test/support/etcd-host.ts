@@ -23,8 +23,8 @@ const CLIENT_PORT = 2379;
 export interface EtcdHostOptions {
   /** Of 127.0.0.0/8. */
   readonly address: string;
-  /** A cloud-config. */
-  readonly config: string;
+  /** A cloud-config, if the host has one. */
+  readonly config?: string;
   /** For the data directory. */
   readonly folder: string;
   /** As lines of /etc/caisson/etcd.env: stronger than what the config says. */
@@ -64,7 +64,7 @@ export async function createEtcdHost(options: EtcdHostOptions): Promise<EtcdHost
   const machineId = randomBytes(16).toString('hex');
   const environment = new Map([
     ...unitVariables(await readFile(join(ROOT_DIR, UNIT), 'utf8'), machineId),
-    ...dropInVariables(options.config, address),
+    ...(options.config === undefined ? [] : dropInVariables(options.config, address)),
     // Where hosts have a loopback each, these have one together.
     ['ETCD_LISTEN_CLIENT_URLS', `http://${address}:${CLIENT_PORT}`],
     ['ETCD_ADVERTISE_CLIENT_URLS', `http://${address}:${CLIENT_PORT}`],
