@@ -1,8 +1,6 @@
 /** The cloud-config of an operator of CoreOS, word for word, on a host; and one with a mistake. */
 import assert from 'node:assert/strict';
 import {readFile, writeFile} from 'node:fs/promises';
-import {createServer} from 'node:http';
-import type {AddressInfo} from 'node:net';
 import {join} from 'node:path';
 import {describe, it, type TestContext} from 'node:test';
 import {createOverlay} from '../../qemu/disk.ts';
@@ -10,6 +8,7 @@ import {startMachine} from '../../qemu/machine.ts';
 import {createSshKey} from '../../qemu/ssh.ts';
 import {CLASSIC, TEST_KEY} from '../fixtures/cloud-configs.ts';
 import {type EtcdCluster, startEtcd} from '../support/etcd.ts';
+import {startGithub} from '../support/github-keys.ts';
 import {Guest} from './support/guest.ts';
 import {releaseImage} from './support/paths.ts';
 import {withSharedGuest} from './support/shared-guest.ts';
@@ -27,25 +26,6 @@ const LONG = {deadlineMs: 300_000};
 const UNIT = 'caisson-cloudinit.service';
 /** This machine, as a guest on QEMU's user network sees it. */
 const HOST = '10.0.2.2';
-
-/** Answers for the keys of one account, and nothing else. */
-async function startGithub(
-  account: string,
-  publicKey: string,
-): Promise<{port: number; stop: () => Promise<void>}> {
-  const server = createServer((request, response) => {
-    if (request.url === `/users/${account}/keys`) response.end(JSON.stringify([{id: 1, key: publicKey}]));
-    else response.writeHead(404).end('{"message": "Not Found"}');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    port: (server.address() as AddressInfo).port,
-    stop: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
-  };
-}
 
 /** A token for a cluster of one, in an etcd that serves as discovery service (its v2 keys are that service's API). */
 async function newToken(etcd: EtcdCluster): Promise<string> {
