@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown
   keys: async () => (await import('./keys.ts')).keysCommand,
   payload: async (signal) => (await import('./payload.ts')).payloadCommand(signal),
   promote: async (signal) => (await import('./channels.ts')).promoteCommand(signal),
+  rehearse: async () => (await import('./rehearse.ts')).rehearseCommand,
   run: async (signal) => (await import('./run.ts')).runCommand(signal),
   serve: async (signal) => (await import('./serve.ts')).serveCommand(signal),
   ssh: async () => (await import('./ssh.ts')).sshCommand,

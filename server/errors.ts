@@ -12,6 +12,8 @@ export type ServerErrorCode =
   /** Another one is changing the channels. */
   | 'locked'
   /** The channel would go backwards. */
-  | 'older';
+  | 'older'
+  /** A document of a rollout policy says something that it must not. */
+  | 'bad-policy';
 
 export class ServerError extends CodedError<ServerErrorCode> {}
