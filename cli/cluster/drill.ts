@@ -1,13 +1,8 @@
 /** Restarts the hosts of a cluster one after the other, as its lock would let them, but by hand. */
-import {setTimeout as sleep} from 'node:timers/promises';
-import type {EtcdClient} from '../../platform/etcd/client.ts';
-import {ClusterError} from './errors.ts';
-import {memberClients, type OwnedCluster} from './owner.ts';
+import {memberClients, type OwnedCluster, untilHealthy} from './owner.ts';
 import {ROLLOUT_DEADLINE_MS, STARTS} from './rollout.ts';
 import {restartedAt} from './timeline.ts';
 import {HEALTH_TIMEOUT_MS, type Timeline} from './witness.ts';
-
-const ASK_EVERY_MS = 2_000;
 
 /** The next one is restarted when all members are healthy again. */
 export async function restartInTurn(
@@ -17,9 +12,8 @@ export async function restartInTurn(
 ): Promise<void> {
   for (const member of cluster.members) {
     const {name} = member.plan;
-    await Promise.all(
-      memberClients(cluster.members, http, HEALTH_TIMEOUT_MS).map((each) => untilHealthy(each, signal)),
-    );
+    const clients = memberClients(cluster.members, http, HEALTH_TIMEOUT_MS);
+    await Promise.all(clients.map((each) => untilHealthy(each, ROLLOUT_DEADLINE_MS, signal)));
     say(`${name} is restarted`);
     const after = member.machine.console.position;
     // The connection may end before the command does.
@@ -32,25 +26,7 @@ export async function restartInTurn(
     say(`${name}: ${text.trim()}`);
     timeline.members = restartedAt(timeline.members, name, performance.now());
     const [own] = memberClients([member], http, HEALTH_TIMEOUT_MS);
-    if (own !== undefined) await untilHealthy(own, signal);
+    if (own !== undefined) await untilHealthy(own, ROLLOUT_DEADLINE_MS, signal);
     await member.ssh.disconnect();
-  }
-}
-
-async function untilHealthy(
-  {name, etcd}: {name: string; etcd: EtcdClient},
-  signal: AbortSignal,
-): Promise<void> {
-  const until = performance.now() + ROLLOUT_DEADLINE_MS;
-  for (;;) {
-    try {
-      await etcd.range({key: 'health'}, signal);
-      return;
-    } catch (error) {
-      signal.throwIfAborted();
-      if (performance.now() > until)
-        throw new ClusterError('refused', `etcd of ${name} did not come back`, {cause: error});
-    }
-    await sleep(ASK_EVERY_MS, undefined, {signal});
   }
 }

@@ -110,20 +110,26 @@ async function waitForEtcd(
   http: HttpExchange,
   signal: AbortSignal,
 ): Promise<void> {
-  const until = performance.now() + BOOT_DEADLINE_MS;
-  await Promise.all(
-    memberClients(members, http, ASK_EVERY_MS * 5).map(async ({name, etcd}) => {
-      for (;;) {
-        try {
-          await etcd.range({key: 'health'}, signal);
-          return;
-        } catch (error) {
-          signal.throwIfAborted();
-          if (performance.now() > until)
-            throw new ClusterError('refused', `etcd of ${name} did not become healthy`, {cause: error});
-        }
-        await sleep(ASK_EVERY_MS, undefined, {signal});
-      }
-    }),
-  );
+  const clients = memberClients(members, http, ASK_EVERY_MS * 5);
+  await Promise.all(clients.map((client) => untilHealthy(client, BOOT_DEADLINE_MS, signal)));
+}
+
+/** Until this member answers a read that takes a majority. Throws ClusterError. */
+export async function untilHealthy(
+  {name, etcd}: {name: string; etcd: EtcdClient},
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const until = performance.now() + deadlineMs;
+  for (;;) {
+    try {
+      await etcd.range({key: 'health'}, signal);
+      return;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (performance.now() > until)
+        throw new ClusterError('refused', `etcd of ${name} did not become healthy`, {cause: error});
+    }
+    await sleep(ASK_EVERY_MS, undefined, {signal});
+  }
 }

@@ -7,6 +7,7 @@ import {runLock} from '../../update-engine/ctl/lock.ts';
 import {parseLocksmith, runLocksmith} from '../../update-engine/ctl/locksmith.ts';
 import type {Terminal} from '../../update-engine/ctl/run.ts';
 import type {EngineClient} from '../../update-engine/api/client.ts';
+import {captureTerminal} from '../support/captured-terminal.ts';
 import {type EtcdCluster, startEtcd} from '../support/etcd.ts';
 import {keeperOptions} from '../support/etcd-lock.ts';
 
@@ -27,16 +28,10 @@ describe('commands about the lock', () => {
 
   /** Gives the exit code and what was printed, standard error after a bar. */
   async function run(line: string): Promise<string> {
-    let [out, notes] = ['', ''];
-    const terminal: Terminal = {
-      out: (text) => void (out += text),
-      note: (text) => void (notes += text),
-      now: () => Date.now(),
-      resolve: (path) => path,
-      signal: new AbortController().signal,
-    };
+    const {terminal, printed} = captureTerminal();
     const [program, ...words] = line.split(' ');
     const code = program === 'locksmithctl' ? await locksmith(words, terminal) : await ctl(words, terminal);
+    const {out, notes} = printed();
     return `${code} ${out}|${notes}`;
   }
 

@@ -5,9 +5,10 @@ import {join} from 'node:path';
 import {after, afterEach, beforeEach} from 'node:test';
 import type {ReleaseServer} from '../../server/serve.ts';
 import {isLockCommand, parseCommand} from '../../update-engine/ctl/arguments.ts';
-import {type Terminal, runCommand} from '../../update-engine/ctl/run.ts';
+import {runCommand} from '../../update-engine/ctl/run.ts';
 import {readSlotsNow} from '../../update-engine/slots/slots-now.ts';
 import {imageSlotDisk} from '../../update-engine/slots/slot-disk.ts';
+import {captureTerminal} from './captured-terminal.ts';
 import {type EngineChanges, type RunningEngine, startEngine} from './engine-process.ts';
 import {type EngineWorld, makeEngineWorld, serveWorld, writeConf} from './engine-world.ts';
 
@@ -83,18 +84,11 @@ export interface CtlResult {
 
 /** Runs caissonctl as an operator would; gives what it printed and its exit code. */
 export async function ctl(engine: RunningEngine, line: string): Promise<CtlResult> {
-  let [out, notes] = ['', ''];
-  const terminal: Terminal = {
-    out: (text) => void (out += text),
-    note: (text) => void (notes += text),
-    now: () => Date.now(),
-    resolve: (path) => path,
-    signal: new AbortController().signal,
-  };
+  const {terminal, printed} = captureTerminal();
   const command = parseCommand(line.split(' '));
   if (isLockCommand(command)) throw new Error(`${line} is not for the engine`);
   const code = await runCommand(command, engine.client, terminal);
-  return {code, out, notes};
+  return {code, ...printed()};
 }
 
 export const isRest = ({state}: {state: string}): boolean =>
