@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown
   config: async () => (await import('./config.ts')).configCommand,
   demo: async (signal) => (await import('./demo.ts')).demoCommand(signal),
   'fleet-lock': async (signal) => (await import('./fleet-lock.ts')).fleetLockCommand(signal),
+  image: async (signal) => (await import('./image.ts')).imageCommand(signal),
   inspect: async (signal) => (await import('./inspect.ts')).inspectCommand(signal),
   keys: async () => (await import('./keys.ts')).keysCommand,
   payload: async (signal) => (await import('./payload.ts')).payloadCommand(signal),

@@ -11,7 +11,12 @@ import type {BuildStep} from './sources.ts';
 export const TREE_FILE = 'tree.tar';
 export const TOOLS_TREE = 'tools-tree';
 
-export function toolsTreeStep({lock, packages, scratchDir, signal}: StepContext): BuildStep {
+export function toolsTreeStep({
+  lock,
+  packages,
+  scratchDir,
+  signal,
+}: Pick<StepContext, 'lock' | 'packages' | 'scratchDir' | 'signal'>): BuildStep {
   return {
     name: TOOLS_TREE,
     title: 'Installing the build tools',

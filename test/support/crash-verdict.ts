@@ -10,7 +10,7 @@ import {ESP_PATHS, ukiPath} from '../../formats/slot/esp-paths.ts';
 import {type UsrState, findMismatches, inspectUsr} from '../../formats/slot/parts.ts';
 import {readGpt} from '../../platform/gpt-disk.ts';
 import {isLoadable} from '../../update-engine/slots/slots-now.ts';
-import {type DiskImage, RecordingDisk} from './recording-disk.ts';
+import {type DiskBase, type DiskImage, RecordingDisk} from './recording-disk.ts';
 
 export interface Verdict {
   /** The slot that starts, and the version in it. */
@@ -30,7 +30,7 @@ const LEFTOVERS = [
 ];
 
 /** By base of the disk, then by what of the partition differs from it. */
-const verified = new WeakMap<Uint8Array, Map<string, UsrState>>();
+const verified = new WeakMap<DiskBase, Map<string, UsrState>>();
 
 /** `selectorSha256` of the selector on the ESP, which nothing may touch. */
 export async function judge(image: DiskImage, selectorSha256: string): Promise<Verdict> {

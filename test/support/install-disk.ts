@@ -82,7 +82,8 @@ export function oldDisk(): SparseBase {
     bytes: Buffer.alloc(bytes, 0xa5),
   });
   return new SparseBase(DISK_BYTES, [
-    ...Object.values(encoded),
+    ...[encoded.protectiveMbr, encoded.primaryHeader, encoded.primaryEntries],
+    ...[encoded.backupEntries, encoded.backupHeader],
     // Where the EFI system partition was, where USR-B, OEM and ROOT begin, within OEM, and at the very end.
     ...[junk(3 * MIB, 8192), junk(3073 * MIB, 65_536), junk(5121 * MIB, 65_536), junk(5160 * MIB, 131_072)],
     ...[junk(5249 * MIB, 65_536), junk(DISK_BYTES - 65_536, 65_536)],

@@ -47,7 +47,7 @@ export interface DiskInstallation {
   fill(targets: Readonly<Record<'usr' | 'kernel', Target>>): Promise<FilledRelease>;
   signal: AbortSignal;
   /** Each step begins. */
-  onStep(step: InstallerStep): void;
+  onStep: (step: InstallerStep) => void;
 }
 
 const CHUNK_BYTES = 1 << 20;

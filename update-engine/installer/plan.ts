@@ -65,7 +65,7 @@ export interface InstallPlan {
   /** Must read as zeros in the end, for what was there before would be taken for something. */
   blank: readonly Place[];
   /** `usrGuid` is known once /usr was read back. */
-  tableOf(usrGuid: Guid): GptTable;
+  tableOf: (usrGuid: Guid) => GptTable;
 }
 
 /** What the first boot makes ROOT of; see overlays/os/usr/lib/repart.d/50-root.conf. */

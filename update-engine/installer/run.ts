@@ -21,9 +21,10 @@ import {embeddedAssets, readKeys, readSelector} from './assets.ts';
 import {describeDisks, describeUses, requireUnused} from './choose.ts';
 import {withInstallDisk} from './disk.ts';
 import {InstallerError} from './errors.ts';
-import {type InstallerStep, installDisk} from './install.ts';
+import {installDisk} from './install.ts';
 import {HOST_ROOTS, type ListedDisk, findDisk, listDisks} from './list-disks.ts';
 import {checkConfig, makeOemImage} from './oem.ts';
+import {stepLog} from './step-log.ts';
 import {type InstallPlan, minimumDiskBytes, planInstall} from './plan.ts';
 import {
   type KnownPayload,
@@ -35,10 +36,10 @@ import {
 } from './sources.ts';
 
 export interface InstallTerminal {
-  out(text: string): void;
+  out: (text: string) => void;
   log: Log;
   /** Whether the disk lost what made it bootable, for whoever reports a failure. */
-  onTouched(state: 'nothing' | 'wiped' | 'installed'): void;
+  onTouched: (state: 'nothing' | 'wiped' | 'installed') => void;
   signal: AbortSignal;
 }
 
@@ -101,12 +102,12 @@ async function install(command: InstallArguments, terminal: InstallTerminal): Pr
             bytes: disk.device === null ? null : disk.bytes,
           },
           async (opened) => {
-            const steps = stepsOf(log, known.bytes);
+            const steps = stepLog(log, known.bytes);
             try {
               const result = await installDisk({
                 ...{disk: opened, plan, selector, oem: oemSource, signal},
                 fill: (targets) => fill(origin, known, {keys, targets, signal, onBytes: steps.onBytes}),
-                onStep(step) {
+                onStep: (step) => {
                   if (step === 'wipe') terminal.onTouched('wiped');
                   steps.begin(step);
                 },
@@ -232,50 +233,6 @@ async function fill(
     usr: partitionInfo(manifest, 'usr'),
     uki: partitionInfo(manifest, 'kernel'),
     product: {id: product ?? '', architecture: architecture ?? '', version},
-  };
-}
-
-const TITLES: Readonly<Record<InstallerStep, string>> = {
-  wipe: 'Taking away what is on the disk',
-  'write-release': 'Writing the release',
-  'check-release': 'Reading the release back',
-  'write-rest': 'Writing selector, EFI system partition and OEM',
-  'check-rest': 'Reading them back',
-  commit: 'Writing the partition table',
-};
-
-/** The steps of an installation as steps of a log, which want to be functions that end. */
-function stepsOf(
-  log: Log,
-  payloadBytes: number,
-): {
-  begin(step: InstallerStep): void;
-  onBytes(done: number): void;
-  end(): Promise<void>;
-  fail(error: unknown): Promise<void>;
-} {
-  let finish: {resolve: () => void; reject: (error: unknown) => void; shown: Promise<void>} | undefined;
-  let update: (done: number, total: number) => void = () => undefined;
-  return {
-    begin(step) {
-      finish?.resolve();
-      let [resolve, reject] = [(): void => undefined, (_error: unknown): void => undefined];
-      const over = new Promise<void>((done, failed) => ([resolve, reject] = [done, failed]));
-      const shown = log.step(TITLES[step], (progress) => {
-        update = (done, total) => progress.update(done, total);
-        return over;
-      });
-      finish = {resolve, reject, shown};
-    },
-    onBytes: (done) => update(done, payloadBytes),
-    async end() {
-      finish?.resolve();
-      await finish?.shown;
-    },
-    async fail(error) {
-      finish?.reject(error);
-      await finish?.shown.catch(() => undefined);
-    },
   };
 }
 
