@@ -25,6 +25,7 @@ import {selectorStep, ukiStep} from './steps/boot.ts';
 import type {StepContext} from './steps/context.ts';
 import {initrdStep} from './steps/initrd.ts';
 import {kernelStep} from './steps/kernel.ts';
+import {liveInitrdStep, liveUkiStep, liveUsrStep} from './steps/live.ts';
 import {programsStep} from './steps/programs.ts';
 import {type BuildStep, withSourceInputs} from './steps/sources.ts';
 import {TOOLS_TREE, TREE_FILE, osTreeStep, toolsTreeStep} from './steps/trees.ts';
@@ -133,6 +134,9 @@ export function planSteps(context: StepContext, users: string): BuildStep[] {
     usrStep(context),
     initrdStep(context),
     ukiStep(context),
+    liveUsrStep(context),
+    liveInitrdStep(context),
+    liveUkiStep(context),
   ];
 }
 

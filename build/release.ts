@@ -19,6 +19,7 @@ import {encodeSha256Sums} from '../formats/sha256sums.ts';
 import {guidFromRootHash} from '../formats/verity.ts';
 import {assembleDisk} from '../image/disk.ts';
 import {makeEsp, makeOem} from '../image/file-systems.ts';
+import {liveCommandLine, liveScript} from '../image/command-line.ts';
 import {PARTITIONS} from '../formats/disk-layout.ts';
 import {pathExists, sha256File, syncDirectory} from '../platform/files.ts';
 import type {Log, Progress} from '../platform/log.ts';
@@ -29,6 +30,7 @@ import {packInstaller} from './installer.ts';
 import {UKI_FILE} from './steps/boot.ts';
 import type {StepContext} from './steps/context.ts';
 import {INITRD_FILE} from './steps/initrd.ts';
+import {LIVE_INITRD_FILE, LIVE_UKI_FILE} from './steps/live.ts';
 import {KERNEL_FILE, KERNEL_RELEASE_FILE} from './steps/kernel.ts';
 import {INSTALLER_FILE} from './steps/programs.ts';
 import {
@@ -151,6 +153,8 @@ async function fillRelease(
   await add('selector', 'selector.efi', from('selector', SELECTOR_FILE));
   await add('kernel', 'kernel', from('kernel', KERNEL_FILE));
   await add('initrd', 'initrd', from('initrd', INITRD_FILE));
+  await add('live-initrd', LIVE_INITRD_FILE, from('live-initrd', LIVE_INITRD_FILE));
+  await add('live-uki', LIVE_UKI_FILE, from('live-uki', LIVE_UKI_FILE));
   await add('sbom', 'sbom.spdx.json', from('usr', SBOM_FILE));
   const installer = packInstaller({
     program: await readFile(from('programs', INSTALLER_FILE), 'utf8'),
@@ -161,6 +165,14 @@ async function fillRelease(
   roles['caisson-install.mjs'] = 'installer';
   await writeFile(join(out, 'packages.lock.json'), formatLock(lock));
   roles['packages.lock.json'] = 'lock';
+  const script = liveScript({
+    name: `${definition.name} ${definition.version}`,
+    kernel: 'kernel',
+    initrd: LIVE_INITRD_FILE,
+    commandLine: liveCommandLine(definition.kernel.arguments),
+  });
+  await writeFile(join(out, 'live.ipxe'), script);
+  roles['live.ipxe'] = 'live-script';
 
   progress.note('disk image');
   const disk = join(out, 'disk.raw');

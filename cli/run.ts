@@ -24,6 +24,8 @@ interface Arguments {
   'ssh-port': number;
   forward: string[];
   append: string[];
+  pxe: boolean;
+  'http-boot': boolean;
   out: string;
 }
 
@@ -65,6 +67,17 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
         describe: 'More ports, HOST:GUEST, for example 8080:80',
       })
       .option('append', {type: 'string', array: true, default: [], describe: 'More kernel arguments'})
+      .option('pxe', {
+        type: 'boolean',
+        default: false,
+        conflicts: 'http-boot',
+        describe: 'Start without a disk, by iPXE over TFTP and HTTP; --disk FILE adds an empty one',
+      })
+      .option('http-boot', {
+        type: 'boolean',
+        default: false,
+        describe: 'Start without a disk, by the HTTP boot of the UEFI firmware',
+      })
       .option('out', {
         type: 'string',
         default: DEFAULT_OUT_DIR,
@@ -78,9 +91,17 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
     const outDir = resolve(argv.out);
     const name = argv.release ?? (await buildFirst(outDir));
     const {directory, release} = await findRelease(outDir, name);
+    const isDiskless = argv.pxe || argv['http-boot'];
     process.exitCode = await runSession({
       folder: MACHINE_DIR,
-      image: join(directory, fileOfRole(release, 'disk')),
+      image: isDiskless ? null : join(directory, fileOfRole(release, 'disk')),
+      netBoot: isDiskless
+        ? {
+            kind: argv.pxe ? 'ipxe' : 'http',
+            release: directory,
+            file: fileOfRole(release, argv.pxe ? 'live-script' : 'live-uki'),
+          }
+        : undefined,
       sectorBytes: release.sectorSize,
       diskFile: argv.disk === undefined ? undefined : resolve(argv.disk),
       diskBytes: parseSize(argv['disk-size']),
@@ -94,7 +115,7 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
       signal,
       onStart: (session) => {
         process.stderr.write(
-          `${banner(session, `${release.name} ${release.version}`, directory, argv.disk)}\n`,
+          `${banner(session, `${release.name} ${release.version}`, directory, describeDisk(argv))}\n`,
         );
       },
     });
@@ -140,7 +161,13 @@ function parseForward(text: string): {hostPort: number; guestPort: number} {
   return {hostPort, guestPort};
 }
 
-function banner(session: Session, name: string, directory: string, disk: string | undefined): string {
+function describeDisk({disk, pxe, 'http-boot': httpBoot}: Arguments): string {
+  if (disk !== undefined) return disk;
+  if (pxe || httpBoot) return 'none: it runs from memory, started over the network';
+  return 'new, thrown away at the end (keep one with --disk FILE)';
+}
+
+function banner(session: Session, name: string, directory: string, disk: string): string {
   const {acceleration} = session;
   const speed =
     acceleration.accelerator === 'kvm'
@@ -150,7 +177,7 @@ function banner(session: Session, name: string, directory: string, disk: string 
     '',
     `  ${name} boots in QEMU ${speed}`,
     `  Files of the release   ${directory}`,
-    `  Disk                   ${disk ?? 'new, thrown away at the end (keep one with --disk FILE)'}`,
+    `  Disk                   ${disk}`,
     `  This terminal          is the console; user ${session.user} is logged in without a password`,
     `  From another one       ./caisson ssh     (port ${session.port} of 127.0.0.1, key ${session.identityFile})`,
     WELCOME,

@@ -28,3 +28,32 @@ export function kernelCommandLine(
     ...userArguments,
   ].join(' ');
 }
+
+/**
+ * The line of hosts that run from their boot image. The initrd knows by itself where /usr and ROOT are; what it cannot
+ * know is who the host is, and a ROOT in memory does not remember.
+ */
+export function liveCommandLine(userArguments: readonly string[]): string {
+  return ['systemd.machine_id=firmware', ...userArguments].join(' ');
+}
+
+/**
+ * An iPXE script that starts the release from beside itself: iPXE takes names relative to where the script came from.
+ * `caisson-arguments` is a setting of iPXE (`set` in a script that chains to this one, or DHCP) for the operator's own words.
+ */
+export function liveScript(files: {
+  kernel: string;
+  initrd: string;
+  name: string;
+  commandLine: string;
+}): string {
+  return [
+    '#!ipxe',
+    `echo ${files.name}`,
+    // The second name is for UEFI, where the kernel itself asks the firmware for its initrd.
+    `kernel ${files.kernel} initrd=${files.initrd} ${files.commandLine} \${caisson-arguments}`,
+    `initrd ${files.initrd}`,
+    'boot',
+    '',
+  ].join('\n');
+}

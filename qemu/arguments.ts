@@ -174,8 +174,8 @@ function networkArguments(network: NetworkSpec, index: number): string[] {
       netdev: id,
       // The range that QEMU uses itself (52:54:00).
       mac: network.mac ?? `52:54:00:ca:15:${(index + 1).toString(16).padStart(2, '0')}`,
-      // OVMF has its own virtio-net driver and PXE client; QEMU's option ROM only costs time.
-      romfile: '',
+      // OVMF has its own virtio-net driver and PXE client; QEMU's option ROM, which is iPXE, only costs time.
+      romfile: network.ipxe === true ? undefined : '',
       bootindex: network.boot === true ? index : undefined,
     }),
   ];

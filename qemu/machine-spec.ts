@@ -26,6 +26,8 @@ interface NetworkBase {
   mac?: string;
   /** The firmware tries this network before any disk. */
   boot?: boolean;
+  /** iPXE instead of the firmware's own client: QEMU has it as the card's option ROM. */
+  ipxe?: boolean;
 }
 
 export type NetworkSpec =

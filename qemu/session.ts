@@ -7,15 +7,18 @@ import {mkdir, mkdtemp, readFile, readdir, rm} from 'node:fs/promises';
 import {join} from 'node:path';
 import {pathExists, writeFileAtomic} from '../platform/files.ts';
 import {type Acceleration, detectAcceleration} from './acceleration.ts';
-import {createCopy, createOverlay} from './disk.ts';
+import {createCopy, createEmptyDisk, createOverlay} from './disk.ts';
+import {type NetBoot, type NetBootOptions, offerNetBoot} from './net-boot.ts';
 import {createSshKey, type SshKey} from './ssh.ts';
 import {runInTerminal} from './terminal-machine.ts';
 
 export interface SessionOptions {
   /** Where the key, the note about the running machine and a disk without a file of its own lie. */
   folder: string;
-  /** Raw image of the release; it is only read. */
-  image: string;
+  /** Raw image of the release, which is only read; null for a machine without a disk of the release. */
+  image: string | null;
+  /** Starts over the network. A disk of its own, empty at first, such a machine has only with `diskFile`. */
+  netBoot?: Pick<NetBootOptions, 'kind' | 'release' | 'file'> | undefined;
   sectorBytes: 512 | 4096;
   /** Keeps what the machine writes; a copy of the image, made on first use. */
   diskFile: string | undefined;
@@ -64,25 +67,33 @@ export async function runSession(options: SessionOptions): Promise<number> {
   const key = await ensureKey(folder);
   const own = await mkdtemp(join(folder, `run-${process.pid}-`));
   const noteFile = join(folder, NOTE_FILE);
+  let netBoot: NetBoot | undefined;
   try {
+    const forwards = [{hostPort: options.sshPort, guestPort: SSH_PORT}, ...options.forwards];
+    if (options.netBoot !== undefined) {
+      const {kernelArguments} = options;
+      netBoot = await offerNetBoot({...options.netBoot, kernelArguments, folder: own, forwards});
+    }
+    const disk = await prepareDisk(options, own);
     const acceleration = await detectAcceleration();
     const end = await runInTerminal({
       name: 'caisson',
       accelerator: acceleration.accelerator,
       memoryMiB: options.memoryMiB,
       cpus: options.cpus,
-      ...(diskFile === undefined ? {} : {varsFile: `${diskFile}.vars`}),
-      disks: [
-        {
-          path: await prepareDisk(options, own),
-          format: 'qcow2',
-          sectorBytes: options.sectorBytes,
-          cache: diskFile === undefined ? 'unsafe' : 'writeback',
-        },
-      ],
-      networks: [
-        {kind: 'user', forwards: [{hostPort: options.sshPort, guestPort: SSH_PORT}, ...options.forwards]},
-      ],
+      ...varsOf(diskFile, netBoot),
+      disks:
+        disk === null
+          ? []
+          : [
+              {
+                path: disk,
+                format: 'qcow2',
+                sectorBytes: options.sectorBytes,
+                cache: diskFile === undefined ? 'unsafe' : 'writeback',
+              },
+            ],
+      networks: [netBoot?.network ?? {kind: 'user', forwards}],
       watchdog: true,
       credentials: {
         'caisson.ssh-authorized-keys': `${key.publicKey}\n`,
@@ -92,7 +103,8 @@ export async function runSession(options: SessionOptions): Promise<number> {
         // The firmware clears the screen, so what was printed before is repeated after the login.
         'login.motd': options.welcome,
       },
-      kernelArguments: options.kernelArguments,
+      // iPXE has them in its script.
+      kernelArguments: options.netBoot?.kind === 'ipxe' ? [] : options.kernelArguments,
       signal,
       async onStart(hostPorts) {
         const note: SessionNote = {
@@ -108,13 +120,27 @@ export async function runSession(options: SessionOptions): Promise<number> {
     signal.throwIfAborted();
     return end.exitCode ?? 1;
   } finally {
+    await netBoot?.close();
     await rm(own, {recursive: true, force: true});
     // A machine that was started later has left its own.
     if ((await readSessionNote(folder))?.pid === process.pid) await rm(noteFile, {force: true});
   }
 }
 
-async function prepareDisk({image, diskFile, diskBytes}: SessionOptions, own: string): Promise<string> {
+function varsOf(diskFile: string | undefined, netBoot: NetBoot | undefined): {varsFile?: string} {
+  if (netBoot?.varsFile !== undefined) return {varsFile: netBoot.varsFile};
+  return diskFile === undefined ? {} : {varsFile: `${diskFile}.vars`};
+}
+
+async function prepareDisk(
+  {image, diskFile, diskBytes}: SessionOptions,
+  own: string,
+): Promise<string | null> {
+  if (image === null) {
+    if (diskFile !== undefined && !(await pathExists(diskFile)))
+      await createEmptyDisk(diskFile, 'qcow2', diskBytes);
+    return diskFile ?? null;
+  }
   const source = {path: image, format: 'raw'} as const;
   const disk = diskFile ?? join(own, 'disk.qcow2');
   if (diskFile === undefined) await createOverlay(disk, source, diskBytes);

@@ -5,6 +5,8 @@ import {BLOCK_BYTES} from '../../formats/payload/types.ts';
 import {fingerprintTree} from '../../platform/files.ts';
 import {kernelCommandLine} from '../../image/command-line.ts';
 import {selectorCommands} from '../../image/selector/build.ts';
+import type {StepResults} from '../engine.ts';
+import type {Toolbox} from '../toolbox.ts';
 import type {StepContext} from './context.ts';
 import type {BuildStep} from './sources.ts';
 import {INITRD_FILE} from './initrd.ts';
@@ -53,27 +55,56 @@ export function ukiStep({definition, lock, toolbox}: StepContext): BuildStep {
         'source date': String(lock.sourceDate),
       }),
     async run(out, _progress, needed) {
-      const directory = (name: string): string => needed.get(name)?.directory ?? '';
-      const facts = JSON.parse(await readFile(join(directory('usr'), USR_FACTS_FILE), 'utf8')) as UsrFacts;
-      const release = (await readFile(join(directory('kernel'), KERNEL_RELEASE_FILE), 'utf8')).trim();
-      const commandLine = kernelCommandLine(definition.kernel.arguments, facts);
-      await toolbox.run(
-        [
-          'ukify',
-          'build',
-          `--stub=${STUB}`,
-          `--linux=${join(directory('kernel'), KERNEL_FILE)}`,
-          `--initrd=${join(directory('initrd'), INITRD_FILE)}`,
-          `--os-release=@${join(directory('usr'), OS_RELEASE_FILE)}`,
-          `--uname=${release}`,
-          `--cmdline=${commandLine}`,
-          `--output=${join(out, UKI_FILE)}`,
-        ],
-        {env: {SOURCE_DATE_EPOCH: String(lock.sourceDate)}},
-      );
+      const facts = JSON.parse(
+        await readFile(join(needed.get('usr')?.directory ?? '', USR_FACTS_FILE), 'utf8'),
+      ) as UsrFacts;
+      await makeUki({
+        toolbox,
+        needed,
+        sourceDate: lock.sourceDate,
+        initrd: join(needed.get('initrd')?.directory ?? '', INITRD_FILE),
+        commandLine: kernelCommandLine(definition.kernel.arguments, facts),
+        out: join(out, UKI_FILE),
+      });
       await fillLastBlock(join(out, UKI_FILE));
     },
   };
+}
+
+export interface UkiOptions {
+  toolbox: Toolbox;
+  /** The kernel and os-release come from `kernel` and `usr`. */
+  needed: StepResults;
+  sourceDate: number;
+  initrd: string;
+  commandLine: string;
+  out: string;
+}
+
+export async function makeUki({
+  toolbox,
+  needed,
+  sourceDate,
+  initrd,
+  commandLine,
+  out,
+}: UkiOptions): Promise<void> {
+  const [kernel = '', usr = ''] = ['kernel', 'usr'].map((name) => needed.get(name)?.directory);
+  const release = (await readFile(join(kernel, KERNEL_RELEASE_FILE), 'utf8')).trim();
+  await toolbox.run(
+    [
+      'ukify',
+      'build',
+      `--stub=${STUB}`,
+      `--linux=${join(kernel, KERNEL_FILE)}`,
+      `--initrd=${initrd}`,
+      `--os-release=@${join(usr, OS_RELEASE_FILE)}`,
+      `--uname=${release}`,
+      `--cmdline=${commandLine}`,
+      `--output=${out}`,
+    ],
+    {env: {SOURCE_DATE_EPOCH: String(sourceDate)}},
+  );
 }
 
 /** Payloads count in blocks: what a host gets by an update is then this file to the last byte. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
-import {kernelCommandLine} from '../../../image/command-line.ts';
+import {kernelCommandLine, liveCommandLine, liveScript} from '../../../image/command-line.ts';
 
 const ROOT_HASH = '0123456789abcdef'.repeat(4);
 
@@ -32,5 +32,30 @@ describe('kernelCommandLine', () => {
   it('refuses what is no root hash', () => {
     for (const rootHash of ['', 'x'.repeat(64), ROOT_HASH.toUpperCase(), ROOT_HASH.slice(1)])
       assert.throws(() => kernelCommandLine([], {rootHash, hashOffset: 1}), /root hash/);
+  });
+});
+
+describe('liveCommandLine', () => {
+  it('asks for the id of the machine and names neither /usr nor ROOT', () => {
+    assert.equal(liveCommandLine(['quiet']), 'systemd.machine_id=firmware quiet');
+  });
+});
+
+describe('liveScript', () => {
+  it('starts the files beside it, with the words of an operator at the end', () => {
+    const script = liveScript({
+      name: 'Some Linux 1.0.0',
+      kernel: 'kernel',
+      initrd: 'live',
+      commandLine: 'a b',
+    });
+    assert.deepEqual(script.split('\n'), [
+      '#!ipxe',
+      'echo Some Linux 1.0.0',
+      'kernel kernel initrd=live a b ${caisson-arguments}',
+      'initrd live',
+      'boot',
+      '',
+    ]);
   });
 });

@@ -80,6 +80,13 @@ describe('qemuArguments', () => {
     assert.equal(pxe, 'virtio-net-pci,netdev=net1,mac=52:54:00:ca:15:02,romfile=,bootindex=1');
   });
 
+  it('leaves the card its option ROM, which is iPXE, where that is asked for', () => {
+    const argv = qemuArguments({...SPEC, networks: [{kind: 'user', boot: true, ipxe: true}]});
+    assert.deepEqual(valuesOf(argv, '-device').slice(0, 1), [
+      'virtio-net-pci,netdev=net0,mac=52:54:00:ca:15:01,bootindex=0',
+    ]);
+  });
+
   it('forwards ports from the loopback address only', () => {
     const argv = qemuArguments({
       ...SPEC,
