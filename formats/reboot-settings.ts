@@ -45,6 +45,8 @@ export interface RebootSettings {
   readonly sessionWaitMs: Reading<number | 'forever'>;
   /** Of each hook. */
   readonly hookTimeoutMs: Reading<number>;
+  /** How long a host that runs from its boot image stays up at least before it restarts for a newer one. */
+  readonly imageIntervalMs: Reading<number>;
   readonly etcd: Reading<EtcdSettings>;
   /** Null when no server is named. */
   readonly fleetLock: Reading<FleetLockSettings | null>;
@@ -65,6 +67,7 @@ const MAX_SESSION_WAIT_MS = 7 * DAY_MS;
 /** To drain a machine takes minutes. */
 const DEFAULT_HOOK_TIMEOUT_MS = 5 * MINUTE_MS;
 const MAX_HOOK_TIMEOUT_MS = DAY_MS;
+const MAX_IMAGE_INTERVAL_MS = 30 * DAY_MS;
 /** Without locksmith's second default, port 4001: no etcd has listened there since 2015. */
 const DEFAULT_ENDPOINT = 'http://127.0.0.1:2379';
 const DEFAULT_FLEET_LOCK_GROUP = 'default';
@@ -81,6 +84,11 @@ export function parseRebootSettings(values: ReadonlyMap<string, string>): Parsed
     hookTimeoutMs: capture(() =>
       take(get, 'REBOOT_HOOK_TIMEOUT', DEFAULT_HOOK_TIMEOUT_MS, (text) =>
         readDuration(text, SECOND_MS, MAX_HOOK_TIMEOUT_MS),
+      ),
+    ),
+    imageIntervalMs: capture(() =>
+      take(get, 'REBOOT_IMAGE_INTERVAL', DAY_MS, (text) =>
+        readDuration(text, SECOND_MS, MAX_IMAGE_INTERVAL_MS),
       ),
     ),
     etcd: capture(() => readEtcd(get)),

@@ -36,7 +36,7 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
   const state = await openState(paths.state, warn);
   const history = await openHistory(state, identity.version);
   const conf = await holdConf(() => readConf(paths), warn);
-  const {place, absence} = await find(options.findDisk);
+  const {place, absence} = options.bootImage === undefined ? await find(options.findDisk) : FROM_IMAGE;
   if (absence !== null) journal.warn(absence);
   const slots = openHostSlots(place, absence, {now: () => clock.now(), randomGuid, warn});
   const reporter = await openReporter({
@@ -74,6 +74,11 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     stopFeeding();
   }
 }
+
+const FROM_IMAGE = {
+  place: null,
+  absence: 'this host runs from its boot image, which updates do not change; it is told of newer ones',
+};
 
 async function find(
   findDisk: () => Promise<RunningDisk>,

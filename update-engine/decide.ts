@@ -20,7 +20,8 @@ export interface HostFacts {
   version: string;
   /** Seconds since 1970, of the running release. */
   sourceDate: number | null;
-  slots: readonly SlotRelease[];
+  /** Null on a host that runs from its boot image, and installs nothing. */
+  slots: readonly SlotRelease[] | null;
   denied: readonly Denied[];
 }
 
@@ -96,6 +97,7 @@ function judgeArchitecture({architecture}: Candidate, host: HostFacts): string |
 }
 
 function judgeSlots(_candidate: Candidate, {slots}: HostFacts): string | null {
+  if (slots === null) return null;
   const [running, idle] = [true, false].map((isRunning) =>
     slots.find((slot) => slot.isRunning === isRunning),
   );
@@ -104,7 +106,7 @@ function judgeSlots(_candidate: Candidate, {slots}: HostFacts): string | null {
 }
 
 function judgeRunningSlot({version}: Candidate, {slots}: HostFacts): string | null {
-  const running = slots.find(({isRunning}) => isRunning);
+  const running = slots?.find(({isRunning}) => isRunning);
   if (running?.isGood !== false) return null;
   return `${version} waits until the running slot ${running.letter} has been found good: the other slot is the way back`;
 }
@@ -114,7 +116,7 @@ function judgeWanted({version}: Candidate, _host: HostFacts, {wanted}: Policy): 
 }
 
 function judgeInstalled({version}: Candidate, {slots}: HostFacts): string | null {
-  const slot = slots.find((each) => !each.isRunning && each.isGood && each.version === version);
+  const slot = slots?.find((each) => !each.isRunning && each.isGood && each.version === version);
   if (slot === undefined) return null;
   return `${version} is in slot ${slot.letter} already and was found good there; caissonctl rollback starts it`;
 }

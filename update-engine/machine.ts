@@ -12,6 +12,7 @@ import type {
   Effect,
   Event,
   Failure,
+  LookOutcome,
   NextCheck,
   Settings,
   Situation,
@@ -116,6 +117,10 @@ function onTrial(state: State & {kind: 'on-trial'}, event: Event): Step | null {
 function checked(state: State & {kind: 'checking'}, event: Event & {kind: 'checked'}): Step {
   const {outcome} = event;
   const recorded: Effect = {kind: 'record-check', outcome};
+  if (outcome.kind === 'newer-image' && state.wish.install) {
+    const {state: next, effects} = awaitReboot(imageTarget(outcome.version));
+    return {state: next, effects: [recorded, ...effects]};
+  }
   if (outcome.kind !== 'offered' || !state.wish.install) return goIdle('periodic', [recorded]);
   return {
     state: {kind: 'available', offer: outcome.offer},
@@ -166,6 +171,7 @@ function needReboot(state: State & {kind: 'need-reboot'}, event: Event, settings
       return keep({...state, isAsking: true}, {kind: 'job', job: {kind: 'look', target}});
     case 'looked':
       if (!isAsking) return null;
+      if (target.kind === 'image') return lookedForImage(target, event.outcome);
       return keep(rested, {kind: 'record-check', outcome: event.outcome}, schedule('periodic'));
     case 'failed':
       if (!isAsking) return null;
@@ -186,6 +192,23 @@ function needReboot(state: State & {kind: 'need-reboot'}, event: Event, settings
     case 'reported':
       return null;
   }
+}
+
+/** Nothing lies on a disk: what is not offered any more need not be waited for. */
+function lookedForImage(target: Target, outcome: LookOutcome): Step {
+  const recorded: Effect = {kind: 'record-check', outcome};
+  if (outcome.kind !== 'newer-image') {
+    const reason = `${target.version} is not offered any more`;
+    return goIdle('periodic', [recorded, {kind: 'drop-pending', reason}]);
+  }
+  const {version} = outcome;
+  const state: State = {kind: 'need-reboot', target: {...target, version}, isAsking: false};
+  if (version === target.version) return keep(state, recorded, schedule('periodic'));
+  return keep(state, recorded, schedule('periodic'), {kind: 'plan-reboot', target: state.target});
+}
+
+function imageTarget(version: string): Target {
+  return {version, slot: null, kind: 'image', isUrgent: false};
 }
 
 function goIdle(next: NextCheck, before: readonly Effect[] = []): Step {

@@ -7,6 +7,7 @@ import {createHttpClient} from '../platform/http.ts';
 import {createJournal} from '../platform/journal.ts';
 import {abortOnSignals} from '../platform/interruption.ts';
 import {createNotifier, rebootMachine} from '../platform/systemd.ts';
+import {findBootImage} from './boot-image.ts';
 import {runDaemon} from './daemon.ts';
 import {readIdentity} from './identity.ts';
 import {HOST_PATHS} from './paths.ts';
@@ -53,6 +54,7 @@ try {
     showStatus: (text) => notifier.status(text),
     pid: process.pid,
     uptimeMs: () => 1000 * uptime(),
+    bootImage: await findBootImage(),
     findDisk: async () => {
       const disk = await findHostDisk();
       return {disk, active: disk.active, idle: disk.idle};

@@ -23,6 +23,9 @@ export const HOST_PATHS = {
 /** The same places elsewhere, for tests. */
 export type HostPaths = Readonly<Record<keyof typeof HOST_PATHS, string>>;
 
+/** There on a host that runs from its boot image, from its initrd on; see overlays/live. */
+export const LIVE_MARKER = '/run/caisson/live';
+
 /** One of them is there once the health check of this boot has looked at the slot; units and roll-back ask for them. */
 export const SLOT_MARKERS = {
   'on-trial': '/run/caisson/slot-on-trial',

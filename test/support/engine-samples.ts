@@ -38,6 +38,8 @@ export const OFFER: Offer = {
 };
 export const TARGET: Target = {version: '2.0.0', slot: 'B', kind: 'update', isUrgent: false};
 export const BACK: Target = {version: '0.9.0', slot: 'B', kind: 'rollback', isUrgent: false};
+export const IMAGE: Target = {version: '2.0.0', slot: null, kind: 'image', isUrgent: false};
+export const NEWER_IMAGE = {kind: 'newer-image', version: '2.0.0', detail: 'a newer boot image'} as const;
 export const FAILURE: Failure = {
   stage: 'download',
   message: 'it broke off',
@@ -62,6 +64,7 @@ export const OUTCOMES: readonly CheckOutcome[] = [
   {kind: 'nothing', detail: 'nothing newer'},
   {kind: 'refused', version: '2.0.0', detail: 'denied'},
   {kind: 'offered', offer: OFFER},
+  NEWER_IMAGE,
 ];
 
 export const STATES: readonly State[] = [
@@ -79,6 +82,8 @@ export const STATES: readonly State[] = [
   {kind: 'need-reboot', target: TARGET, isAsking: false},
   {kind: 'need-reboot', target: TARGET, isAsking: true},
   {kind: 'need-reboot', target: BACK, isAsking: false},
+  {kind: 'need-reboot', target: IMAGE, isAsking: false},
+  {kind: 'need-reboot', target: IMAGE, isAsking: true},
 ];
 
 export const EVENTS: readonly Event[] = [
@@ -87,6 +92,7 @@ export const EVENTS: readonly Event[] = [
   ...[TIMER_WISH, OPERATOR_WISH, LOOK_WISH, FILE_WISH].map((wish) => ({kind: 'woken', wish}) as const),
   ...OUTCOMES.map((outcome) => ({kind: 'checked', outcome}) as const),
   {kind: 'looked', outcome: {kind: 'nothing', detail: 'nothing newer'}},
+  {kind: 'looked', outcome: NEWER_IMAGE},
   {kind: 'prepared'},
   {kind: 'applied'},
   {kind: 'verified'},

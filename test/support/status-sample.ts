@@ -10,6 +10,7 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
     engine: {pid: 100, startedAt: AT - 3_600_000},
     os: {product: 'caisson', architecture: 'x86-64', version: '1.4.0', buildId: 'b4', channel: 'stable'},
     slot: 'A',
+    isLive: false,
     isGood: true,
     slots: [
       {

@@ -23,6 +23,8 @@ export const statusSchema = z.object({
   os: z.object({product: text, architecture: text, version: text, buildId: text, channel: text}),
   /** The running slot; null when the host runs from none. */
   slot: letter.nullable(),
+  /** Whether the host runs from its boot image, and no slot at all. */
+  isLive: z.boolean().default(false),
   /** Whether the running slot was found good; null when that is not known. */
   isGood: z.boolean().nullable(),
   slots: z

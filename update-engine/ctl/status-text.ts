@@ -13,10 +13,13 @@ export function formatStatus(status: Status, now: number, isFull: boolean): stri
 type Row = readonly [string, string];
 
 function mainRows(status: Status, now: number): Row[] {
-  const {os, slot, isGood, pending, lastCheck, lastError, denied} = status;
+  const {os, slot, isLive, isGood, pending, lastCheck, lastError, denied} = status;
   const goodness = isGood === null ? '' : isGood ? ', good' : ', on trial: not found good yet';
   const rows: Row[] = [
-    ['running', `${os.version} (${os.buildId})${slot === null ? '' : ` in slot ${slot}${goodness}`}`],
+    [
+      'running',
+      `${os.version} (${os.buildId})${slot === null ? (isLive ? ', from its boot image' : '') : ` in slot ${slot}${goodness}`}`,
+    ],
     ['next boot', nextBoot(status)],
     ['state', `${status.state}${describeOffer(status)}, since ${ago(status.stateSince, now)}`],
   ];
@@ -76,7 +79,8 @@ function explainRows(status: Status, now: number): Row[] {
   return rows;
 }
 
-function nextBoot({nextBoot: next, slots}: Status): string {
+function nextBoot({nextBoot: next, slots, isLive}: Status): string {
+  if (isLive) return 'the image that the machine is given when it starts';
   if (next === null) return 'unknown: the partition table cannot be read';
   if (next.slot === null) return 'nothing can be started';
   const slot = slots.find(({letter}) => letter === next.slot);

@@ -103,7 +103,10 @@ async function dropPending(reason: string, tools: EffectTools): Promise<void> {
   const {state, history, clock, journal, planner, reporter} = tools;
   planner.cancelReboot();
   const pending = await state.pending();
-  if (pending === null) return;
+  if (pending === null) {
+    journal.info(`no restart is wanted any more: ${reason}`);
+    return;
+  }
   journal.info(`${pending.version} is not what the next reboot starts any more: ${reason}`);
   // To the server the host has it installed, until it hears of this.
   await reporter.add({
@@ -128,7 +131,12 @@ async function recordCheck(
   const [version, detail] = describeOutcome(outcome);
   journal.info(detail);
   await history.change({
-    lastCheck: {at: clock.now(), outcome: outcome.kind, version, detail},
+    lastCheck: {
+      at: clock.now(),
+      outcome: outcome.kind === 'newer-image' ? 'offered' : outcome.kind,
+      version,
+      detail,
+    },
     counters: {...counters, checks: counters.checks + 1},
     // What failed before has been overcome, as far as a check can tell.
     ...(outcome.kind === 'nothing' ? {lastError: null} : {}),
@@ -140,6 +148,7 @@ async function recordCheck(
 
 function describeOutcome(outcome: CheckOutcome): [version: string | null, detail: string] {
   if (outcome.kind === 'nothing') return [null, outcome.detail];
+  if (outcome.kind === 'newer-image') return [outcome.version, outcome.detail];
   if (outcome.kind === 'refused')
     return [outcome.version, `${outcome.version} is offered and refused: ${outcome.detail}`];
   return [outcome.offer.version, `${outcome.offer.version} can be installed`];

@@ -3,12 +3,12 @@ import {join} from 'node:path';
 import type {Orders, StatusSource} from '../api/server.ts';
 import type {Status} from '../api/status.ts';
 import {formatMetrics} from '../api/metrics.ts';
-import {type State, statusOf} from '../machine/states.ts';
+import {type Situation, type State, statusOf} from '../machine/states.ts';
 import {STATE_FILES} from '../paths.ts';
 import {createCoordinator} from '../reboot/coordinator.ts';
 import {markReboot} from '../reboot/marker.ts';
 import {openMemo} from '../reboot/memo.ts';
-import {strategyOf} from '../reboot/strategy.ts';
+import {lockKindOf, strategyOf} from '../reboot/strategy.ts';
 import {judgeBoot} from '../trial.ts';
 import {createBoard} from './board.ts';
 import {performEffect} from './effects.ts';
@@ -73,6 +73,25 @@ export function createEngine(parts: EngineParts): Engine {
     },
   });
 
+  /**
+   * A host that runs from its boot image earns its mark with each boot. If it cannot remember whether it took the lock
+   * for this restart, it gives back what it may have, and puts itself to work again.
+   */
+  async function judgeImage(): Promise<Situation | null> {
+    const {bootImage, identity} = parts;
+    if (bootImage === undefined) return null;
+    const lock = lockKindOf(strategyOf(conf.current().settings.strategy));
+    const isGood = await bootImage.isGood();
+    if (bootImage.forgets && !isGood && memo.current() === null && lock !== null) {
+      await memo.save({
+        ...{lock, purpose: 'restart', version: identity.version, previousVersion: identity.version},
+        ...{reason: 'this host has forgotten whether it holds the lock', hooksRan: true},
+        ...{askedAt: startedAt, heldSince: null},
+      });
+    }
+    return isGood ? {kind: 'ordinary'} : {kind: 'on-trial', pending: null};
+  }
+
   async function status(): Promise<Status> {
     const [now, pending, denied, health, window] = await Promise.all([
       slots.look(),
@@ -89,6 +108,7 @@ export function createEngine(parts: EngineParts): Engine {
       slots: now,
       place: slots.place,
       absence: slots.absence,
+      isLive: parts.bootImage !== undefined,
       repair: slots.repaired(),
       pending,
       denied,
@@ -111,13 +131,15 @@ export function createEngine(parts: EngineParts): Engine {
       await memo.load();
       await slots.repair();
       const now = await slots.look();
-      const situation = judgeBoot({
-        pending: await state.pending(),
-        health: await state.health(),
-        slots: now?.slots ?? [],
-        running: slots.place?.active ?? null,
-        otherVersion: otherVersion(now?.slots ?? [], slots.place?.active ?? null),
-      });
+      const situation =
+        (await judgeImage()) ??
+        judgeBoot({
+          pending: await state.pending(),
+          health: await state.health(),
+          slots: now?.slots ?? [],
+          running: slots.place?.active ?? null,
+          otherVersion: otherVersion(now?.slots ?? [], slots.place?.active ?? null),
+        });
       loop.dispatch({kind: 'booted', situation});
       await loop.settled();
     },

@@ -3,7 +3,16 @@ import {EVENT_RESULTS, EVENT_TYPES} from '../../formats/omaha/codes.ts';
 import type {HttpExchange} from '../../platform/http.ts';
 import {createRateLimit} from '../../platform/rate-limit.ts';
 import {type Candidate, type HostFacts, decide} from '../decide.ts';
-import type {Event, Failure, Job, Offer, Target, Wish} from '../machine/states.ts';
+import {
+  type Event,
+  type Failure,
+  type Job,
+  type LookOutcome,
+  type Offer,
+  TIMER_WISH,
+  type Target,
+  type Wish,
+} from '../machine/states.ts';
 import {failureKindOf} from '../omaha/error-codes.ts';
 import {
   type PayloadState,
@@ -54,10 +63,10 @@ export async function runJob(
   }
 }
 
-async function check(wish: Wish, tools: JobTools, signal: AbortSignal): Promise<Event> {
+async function contextOf(tools: JobTools, signal: AbortSignal): Promise<CheckContext> {
   const {conf, identity, history, clock} = tools;
   const {settings} = conf.current();
-  const context: CheckContext = {
+  return {
     conf: conf.current(),
     host: omahaHost(identity, settings, history.read()),
     facts: await readFacts(tools),
@@ -66,20 +75,53 @@ async function check(wish: Wish, tools: JobTools, signal: AbortSignal): Promise<
     now: clock.now(),
     signal,
   };
+}
+
+async function check(wish: Wish, tools: JobTools, signal: AbortSignal): Promise<Event> {
+  const context = await contextOf(tools, signal);
   if (wish.payloadPath !== null) {
     const keys = await readTrustedKeys(tools.paths.keys);
     const {outcome} = await checkFile(wish.payloadPath, wish, keys, context);
     return {kind: 'checked', outcome};
   }
-  return askServer(tools, {kind: 'checked'}, (http, url) => checkServer(http, url, wish, context));
+  return askServer(tools, {kind: 'checked'}, (http, url) => askForRelease(tools, http, url, wish, context));
+}
+
+/** On a host that runs from its boot image an offer is news, and nothing to install. */
+async function askForRelease(
+  {bootImage, identity}: JobTools,
+  http: HttpExchange,
+  url: string,
+  wish: Wish,
+  context: CheckContext,
+): Promise<Checked> {
+  const checked = await checkServer(http, url, wish, context);
+  const {outcome} = checked;
+  if (bootImage === undefined || outcome.kind !== 'offered') return checked;
+  const {version} = outcome.offer;
+  const detail = `a newer boot image is available: ${version}, and this host runs that of ${identity.version}`;
+  return {...checked, outcome: {kind: 'newer-image', version, detail}};
 }
 
 async function look(target: Target, tools: JobTools, signal: AbortSignal): Promise<Event> {
   const {conf, identity, history} = tools;
+  if (target.kind === 'image') {
+    const context = await contextOf(tools, signal);
+    return askServer<'looked', LookOutcome>(tools, {kind: 'looked'}, (http, url) =>
+      askForRelease(tools, http, url, TIMER_WISH, context).then(withoutOffer),
+    );
+  }
   const host = omahaHost(identity, conf.current().settings, history.read());
   return askServer(tools, {kind: 'looked'}, (http, url) =>
     lookAtServer(http, url, target, {conf: conf.current(), host, signal}),
   );
+}
+
+/** A host without slots is offered nothing; an image that it already waits for is no other case. */
+function withoutOffer({outcome, ...rest}: Checked): Checked<LookOutcome> {
+  if (outcome.kind !== 'offered') return {...rest, outcome};
+  const {version} = outcome.offer;
+  return {...rest, outcome: {kind: 'refused', version, detail: `${version} cannot be installed here`}};
 }
 
 /** What is the same for everything that is asked: the connection, the schedule, and what is known of the offer. */
@@ -243,8 +285,9 @@ async function reportFailure(failure: Failure, {reporter}: JobTools): Promise<Ev
   return {kind: 'reported'};
 }
 
-export async function readFacts({identity, slots, state}: EngineParts): Promise<HostFacts> {
+export async function readFacts({identity, slots, state, bootImage}: EngineParts): Promise<HostFacts> {
   const {product, architecture, version, sourceDate} = identity;
-  const [releases, denied] = [await slots.releases(), await state.denied()];
+  const releases = bootImage === undefined ? await slots.releases() : null;
+  const denied = await state.denied();
   return {product, architecture, version, sourceDate, slots: releases, denied};
 }

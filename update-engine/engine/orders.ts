@@ -12,7 +12,7 @@ import type {Loop} from './loop.ts';
 import type {EngineParts} from './parts.ts';
 
 export function createOrders(parts: EngineParts, loop: Loop, touch: () => void): Orders {
-  const {slots, state, conf, identity, clock, journal, history} = parts;
+  const {slots, state, conf, identity, clock, journal, history, bootImage} = parts;
   let last: Promise<unknown> = Promise.resolve();
 
   /** One order at a time, each on the state that the one before has left. */
@@ -53,6 +53,8 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
   /** What is installed, or else the running release once more. */
   function restartTarget(now: State): Omit<Target, 'isUrgent'> {
     if (now.kind === 'need-reboot') return now.target;
+    // Nothing lies on a disk that a restart could lose, whatever the checks say.
+    if (bootImage !== undefined) return {version: identity.version, slot: null, kind: 'requested'};
     if (now.kind === 'on-trial') {
       const hint = 'wait for the health checks: caissonctl status';
       throw new ApiError('refused', 'the running system has not been found good yet', {hint});
@@ -142,6 +144,10 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
     markGood: () =>
       oneByOne(async () => {
         const {place} = slots;
+        if (bootImage !== undefined) {
+          if (loop.state().kind === 'on-trial') loop.dispatch({kind: 'became-good'});
+          return 'this boot counts as good';
+        }
         if (place === null) throw new ApiError('refused', slots.absence ?? 'this host runs from no slot');
         const running = (await slots.releases()).find(({isRunning}) => isRunning);
         if (running?.isGood === true) return `slot ${place.active} was found good already`;

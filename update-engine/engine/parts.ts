@@ -3,6 +3,7 @@ import type {Guid} from '../../formats/guid.ts';
 import type {UpdateConf} from '../../formats/update-conf.ts';
 import type {HttpClient, HttpClientOptions, HttpExchange} from '../../platform/http.ts';
 import type {Journal} from '../../platform/journal.ts';
+import type {BootImage} from '../boot-image.ts';
 import type {Identity} from '../identity.ts';
 import type {HostPaths} from '../paths.ts';
 import type {StateStore} from '../state/store.ts';
@@ -30,6 +31,8 @@ export interface World {
   pid: number;
   /** Milliseconds since the machine started. */
   uptimeMs: () => number;
+  /** Undefined on a host that runs from a disk. */
+  bootImage?: BootImage | undefined;
 }
 
 export interface EngineParts extends World {

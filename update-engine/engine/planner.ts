@@ -2,7 +2,9 @@
 import {type LastCheck, firstCheck, nextCheck, type NextCheck as Plan} from '../schedule.ts';
 import {type Event, type NextCheck, TIMER_WISH, type Target} from '../machine/states.ts';
 import type {Board} from './board.ts';
-import type {Coordinator} from '../reboot/coordinator.ts';
+import type {UpdateSettings} from '../../formats/update-conf.ts';
+import {parseRebootSettings} from '../../formats/reboot-settings.ts';
+import type {Coordinator, RebootAnswer} from '../reboot/coordinator.ts';
 import type {EngineParts} from './parts.ts';
 
 /** After the trial the next release may come at once; a minute leaves room for a rack that boots as one. */
@@ -29,7 +31,16 @@ export interface Planner {
 export function createPlanner(
   parts: Pick<
     EngineParts,
-    'clock' | 'random' | 'journal' | 'slots' | 'reporter' | 'conf' | 'reboot' | 'uptimeMs' | 'identity'
+    | 'clock'
+    | 'random'
+    | 'journal'
+    | 'slots'
+    | 'reporter'
+    | 'conf'
+    | 'reboot'
+    | 'uptimeMs'
+    | 'identity'
+    | 'bootImage'
   >,
   coordinator: Coordinator,
   board: Board,
@@ -58,11 +69,16 @@ export function createPlanner(
     if (!stopped.signal.aborted) dispatch({kind: 'woken', wish: TIMER_WISH});
   }
 
-  async function lookAtTrial(): Promise<void> {
+  async function isFoundGood(): Promise<boolean> {
+    if (parts.bootImage !== undefined) return parts.bootImage.isGood();
     const now = await slots.look();
-    const running = now?.slots.find(({letter}) => letter === slots.place?.active);
+    return now?.slots.find(({letter}) => letter === slots.place?.active)?.successful === true;
+  }
+
+  async function lookAtTrial(): Promise<void> {
+    const isGood = await isFoundGood();
     if (stopped.signal.aborted) return;
-    if (running?.successful === true) dispatch({kind: 'became-good'});
+    if (isGood) dispatch({kind: 'became-good'});
     else cancelTrial = clock.after(TRIAL_LOOK_MS, () => void lookAtTrial());
   }
 
@@ -70,7 +86,8 @@ export function createPlanner(
     const {settings} = await conf.reload();
     const {kind, version} = target;
     const plan = {kind, version, previousVersion: parts.identity.version};
-    const answer = await coordinator.ask(plan, signal, target.isUrgent);
+    const pause = kind === 'image' && !target.isUrgent ? pauseForImage(settings, parts.uptimeMs()) : null;
+    const answer = pause ?? (await coordinator.ask(plan, signal, target.isUrgent));
     if (isOver(signal)) return;
     let againMs: number;
     if (answer.kind === 'wait') {
@@ -79,7 +96,8 @@ export function createPlanner(
     } else {
       board.setRebootReason('the machine is about to restart');
       const by = target.isUrgent ? 'told to by an operator' : `by REBOOT_STRATEGY=${settings.strategy}`;
-      journal.info(`restarting into ${version} in slot ${target.slot}, ${by}`);
+      const where = target.slot === null ? '' : ` in slot ${target.slot}`;
+      journal.info(`restarting into ${version}${where}, ${by}`);
       await reporter.drain(FAREWELL_MS);
       if (isOver(signal)) return;
       await parts.reboot();
@@ -134,6 +152,27 @@ export function createPlanner(
     },
   };
 }
+
+/**
+ * Whoever hands out boot images may not have the newer one yet, and a ROOT in memory does not know that it was tried:
+ * only the time since the start keeps such a host from restarting over and over.
+ */
+function pauseForImage({strategy, reboot}: UpdateSettings, uptimeMs: number): RebootAnswer | null {
+  // It never restarts by itself, and the gate says so.
+  if (strategy === 'off') return null;
+  const interval = parseRebootSettings(reboot).settings.imageIntervalMs;
+  if (interval.kind === 'bad') return {kind: 'wait', reason: interval.problem, againMs: REBOOT_RETRY_MS};
+  const left = interval.value - uptimeMs;
+  if (left <= 0) return null;
+  const hours = Math.ceil(left / 3_600_000);
+  const reason =
+    `this host restarts for it in ${hours} h at the earliest (REBOOT_IMAGE_INTERVAL), ` +
+    'because its boot server may still have the old one; caissonctl reboot does it before';
+  return {kind: 'wait', reason, againMs: Math.min(left, LONGEST_PAUSE_MS)};
+}
+
+/** Someone may have changed the configuration. */
+const LONGEST_PAUSE_MS = 60 * 60_000;
 
 /** Asked again after a wait. */
 function isOver(signal: AbortSignal): boolean {

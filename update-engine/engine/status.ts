@@ -21,6 +21,7 @@ export interface StatusFacts {
   slots: SlotsNow | null;
   place: RunningDisk | null;
   absence: string | null;
+  isLive: boolean;
   repair: DatedRepair | null;
   pending: Pending | null;
   denied: readonly Denied[];
@@ -49,6 +50,7 @@ export function composeStatus(facts: StatusFacts): Status {
     engine,
     os: {product, architecture, version, buildId, channel},
     slot: place?.active ?? null,
+    isLive: facts.isLive,
     isGood: slotStatus.find(({isRunning}) => isRunning)?.successful ?? null,
     slots: slotStatus,
     nextBoot:
@@ -132,6 +134,8 @@ function whyWaiting({board, conf, absence, history, coordinator}: StatusFacts): 
   const reasons: string[] = [];
   if (state.kind === 'on-trial')
     reasons.push('the running system has not been found good yet, and nothing is installed before that');
+  if (state.kind === 'need-reboot' && state.target.kind === 'image')
+    reasons.push(`a newer boot image is available: ${state.target.version}`);
   if (state.kind === 'need-reboot')
     reasons.push(rebootReason ?? `${state.target.version} starts with the next reboot`);
   if (state.kind !== 'idle') return reasons;

@@ -4,6 +4,7 @@
  */
 import {mkdir, rm, writeFile} from 'node:fs/promises';
 import {dirname} from 'node:path';
+import {isLive} from '../boot-image.ts';
 import {findExecutables} from '../executables.ts';
 import {readIdentity} from '../identity.ts';
 import {type HOST_PATHS, SLOT_MARKERS} from '../paths.ts';
@@ -98,6 +99,10 @@ const CONSEQUENCES: Readonly<Record<Standing, string>> = {
 
 /** Marks the running slot good, unless it is. Whoever calls this has seen the checks pass, or knows better. */
 export async function markGood({journal}: HealthWorld): Promise<void> {
+  if (await isLive()) {
+    await writeFile(SLOT_MARKERS.good, '');
+    return journal.info('this host, which runs from its boot image, is good');
+  }
   const running = await findRunningSlot();
   if (running === null) return journal.info('this host runs from no slot; there is nothing to mark');
   await markRunningGood(running);
@@ -155,7 +160,9 @@ async function lookAround({paths}: HealthWorld): Promise<Here> {
 async function announce({standing, problem}: Here): Promise<void> {
   await mkdir(dirname(SLOT_MARKERS.good), {recursive: true});
   for (const path of Object.values(SLOT_MARKERS)) await rm(path, {force: true});
-  // What runs from no slot has nothing to leave, and nothing to mark.
+  // A boot image is good when its checks have passed: mark-good says so, and the engine waits for it.
+  if (standing === 'no-slot' && (await isLive())) return;
+  // What else runs from no slot has nothing to leave, and nothing to mark.
   if (problem === null) await writeFile(SLOT_MARKERS[standing === 'no-slot' ? 'good' : standing], '');
 }
 

@@ -45,12 +45,13 @@ export interface Offer {
 /** What a reboot leads to. */
 export interface Target {
   version: string;
-  slot: SlotLetter;
+  /** Null on a host that runs from its boot image. */
+  slot: SlotLetter | null;
   /**
    * `rollback`: an operator pointed the machine back; no trial follows. `requested`: the running release once more, for
-   * the sake of the restart.
+   * the sake of the restart. `image`: nothing is installed; the machine is given a newer boot image when it restarts.
    */
-  kind: 'update' | 'rollback' | 'requested';
+  kind: 'update' | 'rollback' | 'requested' | 'image';
   /** An operator wants it now: of all conditions only the lock counts. */
   isUrgent: boolean;
 }
@@ -97,7 +98,9 @@ export type CheckOutcome =
   | {kind: 'nothing'; detail: string}
   | {kind: 'refused'; version: string; detail: string}
   /** It would be installed, were that wished. */
-  | {kind: 'offered'; offer: Offer};
+  | {kind: 'offered'; offer: Offer}
+  /** This host installs nothing, but a restart may bring it. */
+  | {kind: 'newer-image'; version: string; detail: string};
 
 export type LookOutcome = Exclude<CheckOutcome, {kind: 'offered'}>;
 

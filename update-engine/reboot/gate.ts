@@ -15,7 +15,7 @@ export interface GateAnswer {
 
 /** What is about to happen; also what hooks and warnings are told. */
 export interface RebootPlan {
-  readonly kind: 'update' | 'rollback' | 'requested';
+  readonly kind: 'update' | 'rollback' | 'requested' | 'image';
   /** The release that the machine restarts into. */
   readonly version: string;
   readonly previousVersion: string;

@@ -24,6 +24,7 @@ describe('parseRebootSettings', () => {
         windows: {kind: 'value', value: []},
         sessionWaitMs: {kind: 'value', value: 300_000},
         hookTimeoutMs: {kind: 'value', value: 300_000},
+        imageIntervalMs: {kind: 'value', value: 86_400_000},
         etcd: {kind: 'value', value: ETCD},
         fleetLock: {kind: 'value', value: null},
       },

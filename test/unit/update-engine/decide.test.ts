@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
-import {type Candidate, type HostFacts, type Policy, decide} from '../../../update-engine/decide.ts';
+import {
+  type Candidate,
+  type HostFacts,
+  type Policy,
+  type SlotRelease,
+  decide,
+} from '../../../update-engine/decide.ts';
 
+const SLOTS: readonly SlotRelease[] = [
+  {letter: 'A', isRunning: true, isGood: true, version: '1.4.0'},
+  {letter: 'B', isRunning: false, isGood: true, version: '1.3.0'},
+];
 const HOST: HostFacts = {
   product: 'caisson',
   architecture: 'x86-64',
   version: '1.4.0',
   sourceDate: 1_000_000,
-  slots: [
-    {letter: 'A', isRunning: true, isGood: true, version: '1.4.0'},
-    {letter: 'B', isRunning: false, isGood: true, version: '1.3.0'},
-  ],
+  slots: SLOTS,
   denied: [{version: '1.6.0', buildId: 'b', reason: 'it did not come up', at: 1}],
 };
 const POLICY: Policy = {pin: null, highest: null, allowDowngrade: false, wanted: null};
@@ -28,13 +35,20 @@ describe('decide', () => {
     assert.deepEqual(decide(unsaid, HOST, POLICY), {kind: 'install'});
   });
 
-  const onTrial = HOST.slots.map((slot) => ({...slot, isGood: !slot.isRunning && slot.isGood}));
+  it('wants what is newer on a host that runs from its boot image, too', () => {
+    const live = {...HOST, slots: null};
+    assert.equal(decide(CANDIDATE, live, POLICY).kind, 'install');
+    assert.equal(decide({...CANDIDATE, version: '1.6.0'}, live, POLICY).kind, 'refuse');
+    assert.equal(decide({...CANDIDATE, version: '1.3.0'}, live, POLICY).kind, 'refuse');
+  });
+
+  const onTrial = SLOTS.map((slot) => ({...slot, isGood: !slot.isRunning && slot.isGood}));
   const refused: [string, string, Partial<Candidate>, Partial<HostFacts>, Partial<Policy>, RegExp][] = [
     ['no version', 'bad-version', {version: '1.5'}, {}, {}, /"1\.5" is no version/],
     ['another product', 'product', {product: 'ark'}, {}, {}, /for ark, and this host runs caisson/],
     ['another architecture', 'architecture', {architecture: 'arm64'}, {}, {}, /arm64/],
     ['a host without slots', 'no-slot', {}, {slots: []}, {}, /does not run from a slot/],
-    ['a disk with one slot', 'no-slot', {}, {slots: HOST.slots.slice(0, 1)}, {}, /no second slot/],
+    ['a disk with one slot', 'no-slot', {}, {slots: SLOTS.slice(0, 1)}, {}, /no second slot/],
     ['a running slot on trial', 'not-good-yet', {}, {slots: onTrial}, {}, /waits until the running slot A/],
     ['what runs', 'running', {version: '1.4.0'}, {}, {}, /1\.4\.0 is running/],
     [
@@ -73,7 +87,7 @@ describe('decide', () => {
   });
 
   it('installs again what the other slot holds and was never found good', () => {
-    const slots = HOST.slots.map((slot) => ({
+    const slots = SLOTS.map((slot) => ({
       ...slot,
       isGood: slot.isRunning,
       version: slot.isRunning ? '1.4.0' : '1.5.0',

@@ -18,6 +18,7 @@ import {
   FAILURE,
   FILE_WISH,
   LOOK_WISH,
+  NEWER_IMAGE,
   OFFER,
   PENDING,
   SETTINGS,
@@ -70,6 +71,45 @@ describe('step', () => {
       'looked: UPDATED_NEED_REBOOT; record-check, schedule',
       'reboot-due: UPDATED_NEED_REBOOT; plan-reboot',
     ]);
+  });
+
+  it('waits with a newer boot image for the restart, and follows what is offered', () => {
+    const newest = {...NEWER_IMAGE, version: '2.1.0'};
+    const {lines, state} = run([
+      {kind: 'booted', situation: {kind: 'on-trial', pending: null}},
+      {kind: 'became-good'},
+      {kind: 'woken', wish: LOOK_WISH},
+      {kind: 'checked', outcome: NEWER_IMAGE},
+      {kind: 'woken', wish: TIMER_WISH},
+      {kind: 'checked', outcome: NEWER_IMAGE},
+      {kind: 'woken', wish: TIMER_WISH},
+      {kind: 'looked', outcome: NEWER_IMAGE},
+      {kind: 'woken', wish: TIMER_WISH},
+      {kind: 'looked', outcome: newest},
+    ]);
+    assert.deepEqual(lines, [
+      'booted: IDLE; watch-trial, log',
+      'became-good: IDLE; schedule',
+      'woken: CHECKING_FOR_UPDATE; job check',
+      'checked: IDLE; record-check, schedule',
+      'woken: CHECKING_FOR_UPDATE; job check',
+      'checked: UPDATED_NEED_REBOOT; record-check, schedule, plan-reboot',
+      'woken: UPDATED_NEED_REBOOT; job look',
+      'looked: UPDATED_NEED_REBOOT; record-check, schedule',
+      'woken: UPDATED_NEED_REBOOT; job look',
+      'looked: UPDATED_NEED_REBOOT; record-check, schedule, plan-reboot',
+    ]);
+    assert.deepEqual(state, {
+      kind: 'need-reboot',
+      target: {version: '2.1.0', slot: null, kind: 'image', isUrgent: false},
+      isAsking: false,
+    });
+    const asking = step(state, {kind: 'woken', wish: TIMER_WISH}, SETTINGS).state;
+    const withdrawn = step(asking, {kind: 'looked', outcome: {kind: 'nothing', detail: 'gone'}}, SETTINGS);
+    assert.deepEqual(
+      [withdrawn.state, kinds(withdrawn.effects)],
+      [{kind: 'idle'}, ['record-check', 'drop-pending', 'schedule']],
+    );
   });
 
   it('reports what failed and goes on', () => {
@@ -234,8 +274,9 @@ describe('any sequence of events', () => {
           const before = statusOf(state);
           state = step(state, event, SETTINGS).state;
           const after = statusOf(state);
+          const isImage = state.kind === 'need-reboot' && state.target.kind === 'image';
           if (after === 'UPDATED_NEED_REBOOT' && before !== after)
-            assert.ok(['FINALIZING', 'IDLE'].includes(before), before);
+            assert.ok((isImage ? ['CHECKING_FOR_UPDATE'] : ['FINALIZING', 'IDLE']).includes(before), before);
           if (after === 'FINALIZING' && before !== after) assert.equal(before, 'VERIFYING');
           if (after === 'VERIFYING' && before !== after) assert.equal(before, 'DOWNLOADING');
         }
