@@ -124,11 +124,18 @@ function planDaemon(daemon: DaemonSettings, addresses: Addresses, notes: string[
 }
 
 /**
- * A member that has registered with a discovery service and ends before the others have come cannot register again: it
- * waits as long as it takes.
+ * A member that has registered with a discovery service waits for the others as long as it takes: it cannot register
+ * again. When it ends before they have come all the same, a program finds its place again (etcd-discovery/rejoin.ts).
  */
 function waitForMembers(variables: ReadonlyMap<string, string>): string {
-  return variables.has('ETCD_DISCOVERY') ? 'TimeoutStartSec=infinity\n' : '';
+  if (!variables.has('ETCD_DISCOVERY')) return '';
+  return [
+    'TimeoutStartSec=infinity',
+    'RuntimeDirectory=etcd',
+    'ExecStartPre=/usr/bin/node /usr/lib/caisson/etcd-discovery.mjs',
+    'EnvironmentFile=-/run/etcd/discovered.env',
+    '',
+  ].join('\n');
 }
 
 /** etcd's unit may write its own folder only. */

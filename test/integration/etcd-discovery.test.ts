@@ -34,7 +34,7 @@ afterEach(async () => {
 /** One host for each config. */
 async function makeHosts(
   configs: readonly string[],
-  options: Pick<EtcdHostOptions, 'settings'> = {},
+  options: Pick<EtcdHostOptions, 'settings' | 'rejoins'> = {},
 ): Promise<EtcdHost[]> {
   const addresses = loopbackAddresses(configs.length);
   const made: EtcdHost[] = [];
@@ -44,7 +44,10 @@ async function makeHosts(
   return made;
 }
 
-async function makeHost(config: string, options?: Pick<EtcdHostOptions, 'settings'>): Promise<EtcdHost> {
+async function makeHost(
+  config: string,
+  options?: Pick<EtcdHostOptions, 'settings' | 'rejoins'>,
+): Promise<EtcdHost> {
   const [host] = await makeHosts([config], options);
   assert.ok(host !== undefined);
   return host;
@@ -205,7 +208,7 @@ describe('a discovery URL', () => {
     assert.match(zero.journal, /found all needed peers from discovery server.*"found-peers":0/);
   });
 
-  it('keeps a host out that ended after it had registered and before the others came', async () => {
+  it('keeps a host out that ended after it had registered, if nothing runs before etcd', async () => {
     const host = await makeHost(classic(await service.newToken(2)));
     host.start();
     await host.says(/found peers from discovery server; waiting for more/);
@@ -214,5 +217,28 @@ describe('a discovery URL', () => {
     assert.equal(await host.ended(), 1);
     assert.match(host.journal, /member has been registered with discovery service/);
     assert.match(host.journal, /use a new discovery token if previous bootstrap failed/);
+  });
+
+  it('takes hosts back that ended after they had registered, in whatever order they come', async () => {
+    const config = classic(await service.newToken(3));
+    const members = await makeHosts([config, config, config], {rejoins: true});
+    const [one, two, three] = members;
+    assert.ok(one !== undefined && two !== undefined && three !== undefined);
+    for (const host of [one, two]) {
+      host.start();
+      await host.says(/found peers from discovery server; waiting for more/);
+      await host.kill();
+    }
+    one.start();
+    three.start();
+    await three.says(/found all needed peers from discovery server/);
+    two.start();
+    await Promise.all(members.map((member) => member.ready()));
+    await assertCluster(members);
+    await one.kill();
+    await service.stop();
+    one.start();
+    await one.ready();
+    await assertCluster(members);
   });
 });

@@ -5,7 +5,7 @@
  * Hosts differ by address: all of 127.0.0.0/8 is this machine, so each has its own, with the real ports.
  */
 import {randomBytes, randomInt} from 'node:crypto';
-import {readFile} from 'node:fs/promises';
+import {mkdir, readFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {createInterface} from 'node:readline';
 import {ROOT_DIR} from '../../cli/paths.ts';
@@ -17,6 +17,12 @@ import {etcdPrograms} from './etcd-programs.ts';
 
 const UNIT = 'overlays/os/usr/lib/systemd/system/etcd.service';
 const DROP_IN = '/etc/systemd/system/etcd.service.d/20-cloudinit.conf';
+/** As systemd does it: ExecStartPre=, and what that leaves in the file of EnvironmentFile=. */
+const REJOIN = [
+  `"$0" --import "${ROOT_DIR}/node_modules/tsx/dist/loader.mjs" "${ROOT_DIR}/update-engine/etcd-discovery/main.ts"`,
+  'if [ -e "$RUNTIME_DIRECTORY/discovered.env" ]; then set -a; . "$RUNTIME_DIRECTORY/discovered.env"; fi',
+  'exec "$@"',
+].join('\n');
 const LINE_TIMEOUT_MS = 120_000;
 const CLIENT_PORT = 2379;
 
@@ -29,6 +35,8 @@ export interface EtcdHostOptions {
   readonly folder: string;
   /** As lines of /etc/caisson/etcd.env: stronger than what the config says. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Runs what the drop-in has run before etcd, which finds a lost registration again; default false. */
+  readonly rejoins?: boolean;
   /** Put before the command, to run it in namespaces. */
   readonly within?: readonly string[];
 }
@@ -62,6 +70,8 @@ export async function createEtcdHost(options: EtcdHostOptions): Promise<EtcdHost
   const {address, folder, within = []} = options;
   const {etcd, etcdctl} = await etcdPrograms();
   const machineId = randomBytes(16).toString('hex');
+  const runtime = join(folder, `${machineId}.run`);
+  await mkdir(runtime, {recursive: true});
   const environment = new Map([
     ...unitVariables(await readFile(join(ROOT_DIR, UNIT), 'utf8'), machineId),
     ...(options.config === undefined ? [] : dropInVariables(options.config, address)),
@@ -86,18 +96,24 @@ export async function createEtcdHost(options: EtcdHostOptions): Promise<EtcdHost
     start() {
       if (running !== undefined) return;
       startedAt = lines.length;
-      const process = start([...within, etcd] as unknown as Argv, {
-        env: {...noEtcdVariables(), ...Object.fromEntries(environment), ETCD_LOG_OUTPUTS: 'stdout'},
+      const before = options.rejoins === true ? ['sh', '-c', REJOIN, process.execPath] : [];
+      const child = start([...within, ...before, etcd] as unknown as Argv, {
+        env: {
+          ...noEtcdVariables(),
+          ...Object.fromEntries(environment),
+          ETCD_LOG_OUTPUTS: 'stdout',
+          RUNTIME_DIRECTORY: runtime,
+        },
       });
-      running = process;
-      last = process;
-      createInterface({input: process.stdout}).on('line', (line) => {
+      running = child;
+      last = child;
+      createInterface({input: child.stdout}).on('line', (line) => {
         if (line.includes('recognized and used environment variable')) return;
         lines.push(line);
         heard.dispatchEvent(new Event('line'));
       });
-      void process.ended.then(({stderr}) => {
-        if (running === process) running = undefined;
+      void child.ended.then(({stderr}) => {
+        if (running === child) running = undefined;
         // Before it has read its settings, and when it panics.
         lines.push(
           ...stderr.split('\n').filter((line) => line !== '' && !line.includes('recognized and used')),
@@ -136,10 +152,10 @@ export async function createEtcdHost(options: EtcdHostOptions): Promise<EtcdHost
       return (await last?.ended)?.exitCode;
     },
     async kill() {
-      const process = running;
+      const child = running;
       running = undefined;
-      process?.kill('SIGKILL');
-      await process?.ended;
+      child?.kill('SIGKILL');
+      await child?.ended;
     },
     async etcdctl(...words) {
       const url = `http://${address}:${CLIENT_PORT}`;

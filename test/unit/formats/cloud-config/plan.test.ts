@@ -40,6 +40,9 @@ describe('planConfig', () => {
         'Environment="ETCD_ENABLE_V2=true"',
         'Environment="ETCD_DISCOVERY_FALLBACK=exit"',
         'TimeoutStartSec=infinity',
+        'RuntimeDirectory=etcd',
+        'ExecStartPre=/usr/bin/node /usr/lib/caisson/etcd-discovery.mjs',
+        'EnvironmentFile=-/run/etcd/discovered.env',
         '',
       ].join('\n'),
     );
