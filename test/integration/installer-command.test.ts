@@ -1,0 +1,169 @@
+/**
+ * caisson-install as the one file that a release has for other systems, run as an operator runs it, on image files: what
+ * it installs is judged by sgdisk, fsck.vfat and e2fsck, and what it refuses or gives up is no disk that boots.
+ */
+import assert from 'node:assert/strict';
+import {generateKeyPairSync} from 'node:crypto';
+import {chmod, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {after, before, describe, it} from 'node:test';
+import {bundleProgram} from '../../build/bundle.ts';
+import {packInstaller} from '../../build/installer.ts';
+import {MIB} from '../../formats/units.ts';
+import {makePayload} from '../../payload/make.ts';
+import {type ExecResult, exec} from '../../platform/exec.ts';
+import {silentLog} from '../../platform/log.ts';
+import {minimumDiskBytes} from '../../update-engine/installer/plan.ts';
+import {ROOT_DIR} from '../support/sources.ts';
+import {writeSmallRelease} from '../support/small-disk.ts';
+import {skipWithout} from '../support/tool.ts';
+import {peFile} from '../support/uki-file.ts';
+
+const skip =
+  (await skipWithout(['mkfs.ext4', 'e2fsck', 'debugfs'], 'e2fsprogs')) ||
+  (await skipWithout(['sgdisk'], 'gdisk')) ||
+  (await skipWithout(['fsck.vfat'], 'dosfstools'));
+const DISK_BYTES = minimumDiskBytes() + 10 * MIB;
+const SELECTOR = peFile([['.text', 'selector']]);
+
+describe('the installer in one file', {skip}, () => {
+  let folder: string;
+  let installer: string;
+  let payload: string;
+  let otherKey: string;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'installer-'));
+    const {privateKey, publicKey} = generateKeyPairSync('rsa', {modulusLength: 2048});
+    const pem = publicKey.export({type: 'spki', format: 'pem'}).toString();
+    const program = await bundleProgram(join(ROOT_DIR, 'update-engine/installer/main.ts'), ROOT_DIR, {
+      hashbang: '#!/usr/bin/node',
+    });
+    installer = join(folder, 'caisson-install.mjs');
+    await writeFile(
+      installer,
+      packInstaller({
+        program: Buffer.from(program).toString(),
+        selector: SELECTOR,
+        keys: [{name: 'update', pem}],
+      }),
+    );
+    await chmod(installer, 0o755);
+    const directory = join(folder, 'release');
+    const release = await writeSmallRelease(directory);
+    payload = join(folder, 'update.payload');
+    await makePayload({
+      ...{directory, release, out: payload, signing: {kind: 'keys', privateKeys: [privateKey]}},
+      ...{jobs: 1, effort: 'quick', signal: new AbortController().signal, log: silentLog},
+    });
+    otherKey = join(folder, 'other.pub.pem');
+    const other = generateKeyPairSync('rsa', {modulusLength: 2048}).publicKey;
+    await writeFile(otherKey, other.export({type: 'spki', format: 'pem'}));
+  });
+  after(() => rm(folder, {recursive: true, force: true}));
+
+  async function emptyDisk(name: string): Promise<string> {
+    const path = join(folder, name);
+    await writeFile(path, '');
+    await truncate(path, DISK_BYTES);
+    return path;
+  }
+
+  function run(...words: string[]): Promise<ExecResult> {
+    return exec([process.execPath, installer, ...words], {okCodes: [0, 1, 2, 3, 130], timeoutMs: 300_000});
+  }
+
+  /** Whether there is any partition table, protective sector or file system where one would be looked for. */
+  async function isBlank(disk: string): Promise<boolean> {
+    const file = await open(disk, 'r');
+    try {
+      const [first, last] = [Buffer.alloc(64 * 1024), Buffer.alloc(64 * 1024)];
+      await file.read(first, 0, first.length, 0);
+      await file.read(last, 0, last.length, DISK_BYTES - last.length);
+      return [...first, ...last].every((byte) => byte === 0);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async function cut(disk: string, firstMib: number, mib: number, to: string): Promise<string> {
+    const path = join(folder, to);
+    const place = [`skip=${firstMib}`, `count=${mib}`, 'bs=1M', 'conv=sparse'];
+    await exec(['dd', `if=${disk}`, `of=${path}`, ...place, 'status=none']);
+    return path;
+  }
+
+  for (const sectorSize of ['512', '4096'])
+    it(`installs a disk with sectors of ${sectorSize}, config and OEM`, async () => {
+      const disk = await emptyDisk(`disk-${sectorSize}.raw`);
+      const [config, oem] = [join(folder, 'config.ign'), join(folder, 'oem')];
+      await writeFile(config, '{"ignition": {"version": "3.3.0"}}');
+      await mkdir(join(oem, 'sub'), {recursive: true});
+      await writeFile(join(oem, 'sub/file'), 'of the platform');
+      const words = ['-d', disk, '-f', payload, '-i', config, '-o', oem, '--sector-size', sectorSize];
+      const {stdout, stderr, exitCode} = await run(...words, '--json');
+      assert.equal(exitCode, 0, stderr);
+      const said = JSON.parse(stdout) as {version: string; sectorSize: number; diskGuid: string};
+      assert.deepEqual([said.version, said.sectorSize], ['1.2.3', Number(sectorSize)]);
+      if (sectorSize === '512') {
+        const {stdout: verdict} = await exec(['sgdisk', '--verify', '--print', disk]);
+        assert.match(verdict, /No problems found/);
+        assert.match(verdict.toLowerCase(), new RegExp(said.diskGuid));
+      }
+      await exec(['fsck.vfat', '-n', await cut(disk, 1, 1024, 'esp.img')]);
+      const oemImage = await cut(disk, 5121, 128, 'oem.img');
+      await exec(['e2fsck', '-fn', oemImage]);
+      const contentOf = async (path: string): Promise<string> =>
+        (await exec(['debugfs', '-R', `cat ${path}`, oemImage])).stdout;
+      assert.equal(await contentOf('/config.ign'), await readFile(config, 'utf8'));
+      assert.equal(await contentOf('/sub/file'), 'of the platform');
+      const {stdout: mode} = await exec(['debugfs', '-R', 'stat /config.ign', oemImage]);
+      assert.match(mode, /Mode: +0600/);
+      await rm(oem, {recursive: true});
+    });
+
+  it('makes other identifiers for each disk', async () => {
+    const guids = new Set<string>();
+    for (const name of ['one.raw', 'two.raw']) {
+      const {stdout} = await run('-d', await emptyDisk(name), '-f', payload, '--json');
+      guids.add((JSON.parse(stdout) as {diskGuid: string}).diskGuid);
+    }
+    assert.equal(guids.size, 2);
+  });
+
+  it('writes nothing for a key that it does not trust, a bad config, or a dry run', async () => {
+    const disk = await emptyDisk('untouched.raw');
+    const config = join(folder, 'bad.ign');
+    await writeFile(config, '{"ignition": {"version": "3.3.0"},\n "storage": {"flies": []}}');
+    const untrusted = await run('-d', disk, '-f', payload, '-k', otherKey);
+    assert.equal(untrusted.exitCode, 1);
+    assert.match(untrusted.stderr, /trust/);
+    const bad = await run('-d', disk, '-f', payload, '-i', config);
+    assert.equal(bad.exitCode, 3, bad.stderr);
+    assert.match(bad.stderr, /bad\.ign:2:\d+: .*flies/);
+    const dry = await run('-d', disk, '-f', payload, '-y');
+    assert.equal(dry.exitCode, 0, dry.stderr);
+    const small = join(folder, 'small.raw');
+    await writeFile(small, '');
+    await truncate(small, 1 << 30);
+    assert.equal((await run('-d', small, '-f', payload)).exitCode, 3);
+    assert.ok(await isBlank(disk));
+    assert.doesNotMatch(`${untrusted.stderr}${bad.stderr}`, /does not boot/);
+  });
+
+  it('leaves no disk that boots when the payload turns out to be bad, and says so', async () => {
+    const disk = await emptyDisk('damaged.raw');
+    await run('-d', disk, '-f', payload);
+    assert.equal(await isBlank(disk), false);
+    const damaged = join(folder, 'damaged.payload');
+    const bytes = await readFile(payload);
+    // In the last blob, behind what was signed as metadata.
+    bytes[bytes.length - 5000] = (bytes[bytes.length - 5000] ?? 0) ^ 1;
+    await writeFile(damaged, bytes);
+    const {exitCode, stderr} = await run('-d', disk, '-f', damaged);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /The disk does not boot now/);
+    assert.ok(await isBlank(disk));
+  });
+});
