@@ -29,6 +29,7 @@ const HOST_PROGRAMS: readonly HostProgram[] = [
   {entry: 'update-engine/health/main.ts', file: 'health.mjs', commands: []},
   {entry: 'update-engine/hooks/main.ts', file: 'hooks.mjs', commands: []},
   {entry: 'update-engine/etcd-discovery/main.ts', file: 'etcd-discovery.mjs', commands: []},
+  {entry: 'update-engine/ignition/main.ts', file: 'ignition.mjs', commands: []},
   {
     entry: 'update-engine/ctl/main.ts',
     file: 'caissonctl.mjs',
