@@ -1,8 +1,10 @@
 /** caisson run */
+import {readFile} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
 import {readDefinition} from '../build/main.ts';
 import {CodedError} from '../formats/errors.ts';
+import {readIgnitionConfig} from '../formats/ignition/read-config.ts';
 import {fileOfRole} from '../formats/release.ts';
 import {parseSize} from '../formats/units.ts';
 import {start} from '../platform/exec.ts';
@@ -24,6 +26,7 @@ interface Arguments {
   'ssh-port': number;
   forward: string[];
   append: string[];
+  ignition?: string;
   pxe: boolean;
   'http-boot': boolean;
   out: string;
@@ -67,6 +70,10 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
         describe: 'More ports, HOST:GUEST, for example 8080:80',
       })
       .option('append', {type: 'string', array: true, default: [], describe: 'More kernel arguments'})
+      .option('ignition', {
+        type: 'string',
+        describe: 'Config for the first boot (Ignition, JSON), handed over as firmware configuration',
+      })
       .option('pxe', {
         type: 'boolean',
         default: false,
@@ -111,6 +118,8 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
       user: 'core',
       forwards: argv.forward.map(parseForward),
       kernelArguments: argv.append,
+      firmwareConfig:
+        argv.ignition === undefined ? {} : {[IGNITION_FIRMWARE_NAME]: await checkedConfig(argv.ignition)},
       welcome: `\n  From another terminal  ./caisson ssh\n${WELCOME}\n\n`,
       signal,
       onStart: (session) => {
@@ -121,6 +130,16 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
     });
   },
 });
+
+/** Where hosts look for it, as CoreOS hosts did. */
+const IGNITION_FIRMWARE_NAME = 'opt/com.coreos/config';
+
+/** A machine that stops half-way for a mistake costs minutes; here it costs nothing. Throws IgnitionError. */
+async function checkedConfig(file: string): Promise<string> {
+  const path = resolve(file);
+  readIgnitionConfig(await readFile(path), file);
+  return path;
+}
 
 async function prepareHost(mayInstall: boolean): Promise<void> {
   const programs = [...BUILD_PROGRAMS, ...RUN_PROGRAMS];

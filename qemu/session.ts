@@ -32,6 +32,8 @@ export interface SessionOptions {
   forwards: readonly {hostPort: number; guestPort: number}[];
   /** Words added to the kernel command line. */
   kernelArguments: readonly string[];
+  /** Files that the guest finds under these names in QEMU's firmware configuration device. */
+  firmwareConfig?: Readonly<Record<string, string>>;
   /** Shown after the login on the console. */
   welcome: string;
   /** Ends the machine when aborted. */
@@ -105,6 +107,7 @@ export async function runSession(options: SessionOptions): Promise<number> {
       },
       // iPXE has them in its script.
       kernelArguments: options.netBoot?.kind === 'ipxe' ? [] : options.kernelArguments,
+      firmwareConfig: options.firmwareConfig ?? {},
       signal,
       async onStart(hostPorts) {
         const note: SessionNote = {
