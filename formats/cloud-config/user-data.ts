@@ -23,7 +23,7 @@ export const CLOUD_CONFIG_HEADER = '#cloud-config';
 
 /** Throws UserDataError, which names `where` the data came from. */
 export function readUserData(data: Uint8Array, where: string): UserData {
-  const text = decode(unpack(checkSize(data, where), where), where);
+  const text = decode(unpackUserData(checkSize(data, where), where), where);
   if (text.trim() === '') return {kind: 'empty'};
   const [first = ''] = text.split('\n', 1);
   // Trailing blanks are allowed, leading ones are not (coreos-cloudinit, config/config.go).
@@ -44,7 +44,8 @@ function checkSize(data: Uint8Array, where: string): Uint8Array {
   });
 }
 
-function unpack(data: Uint8Array, where: string): Uint8Array {
+/** Takes gzip off, if there is any. Throws UserDataError. */
+export function unpackUserData(data: Uint8Array, where: string): Uint8Array {
   // RFC 1952, 2.3.1: ID1 and ID2.
   if (data[0] !== 0x1f || data[1] !== 0x8b) return data;
   try {

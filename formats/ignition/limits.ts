@@ -51,6 +51,15 @@ export function devicesOf(value: unknown): {path: string; device: string}[] {
   );
 }
 
+/** What Ignition refuses to make when it is there already. */
+export function filePathsOf(value: unknown): string[] {
+  const storage = member(value, 'storage');
+  const paths = ['files', 'links'].flatMap((list) =>
+    items(storage, list).map((each) => member(each, 'path')),
+  );
+  return paths.filter((path) => typeof path === 'string' && path.startsWith('/')) as string[];
+}
+
 function member(value: unknown, key: string): unknown {
   return isObject(value) ? value[key] : undefined;
 }

@@ -3,6 +3,7 @@
  * stray comma with an offset and a later version with "unsupported config version"; here both come with their place.
  * What the keys mean is checked by check-config.ts, and on the host by Ignition.
  */
+import {UserDataError, unpackUserData} from '../cloud-config/user-data.ts';
 import {JsonError, parseJsonTree} from '../json-tree.ts';
 import {MIB} from '../units.ts';
 import {IgnitionError} from './errors.ts';
@@ -29,13 +30,25 @@ export const IGNITION_VERSIONS = ['3.0.0', '3.1.0', '3.2.0', '3.3.0'] as const;
 export const NEWEST_VERSION = '3.3.0';
 
 /** Throws IgnitionError; `where` the data came from begins its message. */
-export function readCandidate(data: Uint8Array, where: string): Candidate {
-  const text = decode(data, where);
+export function readCandidate(packed: Uint8Array, where: string): Candidate {
+  const text = decode(unpacked(packed, where), where);
   if (text.trim() === '') return {kind: 'empty'};
   // The same test as that of caisson-cloudinit: the first line decides.
   if (/^#cloud-config\s*$/m.test(text.split('\n', 1)[0] ?? '') || text.startsWith('#!'))
     return {kind: 'not-ours'};
   return {kind: 'ignition', config: readConfig(text, where)};
+}
+
+/** As caisson-cloudinit has it: what is packed may be for either. */
+function unpacked(data: Uint8Array, where: string): Uint8Array {
+  try {
+    return unpackUserData(data, where);
+  } catch (error) {
+    if (!(error instanceof UserDataError)) throw error;
+    throw new IgnitionError(error.code === 'too-large' ? 'too-large' : 'not-text', error.message, {
+      cause: error,
+    });
+  }
 }
 
 /** Throws IgnitionError. */
@@ -87,9 +100,15 @@ function parseJson(text: string, where: string): unknown {
   } catch (error) {
     throw new IgnitionError('not-json', `${where}: not JSON: ${whyNotJson(text)}`, {
       cause: error,
-      hint: 'YAML is translated first: caisson config translate FILE.bu',
+      hint: hintForText(text),
     });
   }
+}
+
+function hintForText(text: string): string {
+  if (/^\s*#\s*cloud-config/i.test(text))
+    return 'a cloud-config begins with a line #cloud-config, without blanks before or within';
+  return 'YAML is translated first: caisson config translate FILE.bu';
 }
 
 function whyNotJson(text: string): string {

@@ -11,7 +11,8 @@ export interface FirstBootHost {
   show(text: string): void;
   /** Milliseconds since 1970. */
   now(): number;
-  sleep(ms: number): Promise<void>;
+  /** Ends early, without an error, when the signal says so. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 export function at({root}: Pick<FirstBootHost, 'root'>, path: string): string {

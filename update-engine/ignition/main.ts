@@ -37,7 +37,7 @@ const host: FirstBootHost = {
   note: (text) => journal.info(text),
   show,
   now: Date.now,
-  sleep: (ms) => sleep(ms),
+  sleep: (ms, signal) => sleep(ms, undefined, {signal}).catch(() => undefined),
 };
 
 /** Never a half-configured host that looks fine: what is on ROOT by now is thrown away by the next boot. */

@@ -25,6 +25,8 @@ export const IGNITION_PATHS = {
   /** A contract with the units in overlays/initrd: the first boot is not over, and it has begun to change things. */
   marker: '/.caisson-first-boot',
   begun: '/.caisson-first-boot/begun',
+  /** Stays when ROOT is emptied; see leftovers.ts. */
+  ours: '/.caisson-first-boot/ours.json',
   console: '/dev/console',
 } as const;
 

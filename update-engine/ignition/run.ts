@@ -15,6 +15,7 @@ import {pathExists, syncDirectory, writeFileAtomic} from '../../platform/files.t
 import {protectBootDisk} from './boot-disk.ts';
 import {type FirstBootHost, at} from './host.ts';
 import {labellingNothing} from './label-nothing.ts';
+import {noteWhatIsNew, removeLeftovers} from './leftovers.ts';
 import {bringNetworkUp, takeNetworkDown} from './network.ts';
 import {IGNITION_PATHS} from './paths.ts';
 import {type Found, findConfig} from './sources.ts';
@@ -39,13 +40,16 @@ export async function configureFirstBoot(host: FirstBootHost): Promise<void> {
   if (needsNetwork) await bringNetworkUp(host);
   if (!(await pathExists(at(host, IGNITION_PATHS.merged)))) await run('fetch');
   const merged = await readFile(at(host, IGNITION_PATHS.merged));
-  await refuse(JSON.parse(merged.toString('utf8')), host);
+  const config: unknown = JSON.parse(merged.toString('utf8'));
+  await refuse(config, host);
 
   await writeFileAtomic(at(host, IGNITION_PATHS.begun), '');
   await run('disks');
   await labellingNothing(host, async () => {
     await run('mount');
     await makeStateDirectories(host);
+    await removeLeftovers(host);
+    await noteWhatIsNew(config, host);
     await run('files');
     await enableUnits(host);
   });
@@ -60,12 +64,13 @@ export async function configureFirstBoot(host: FirstBootHost): Promise<void> {
 }
 
 async function prepare(found: Found, host: FirstBootHost): Promise<void> {
+  const target = at(host, IGNITION_PATHS.target);
+  // Its parents are for everybody: keys of users are written as these users.
+  await mkdir(target, {recursive: true, mode: 0o755});
   const configs = at(host, IGNITION_PATHS.configs);
   await rm(configs, {recursive: true, force: true});
   await mkdir(configs, {recursive: true, mode: 0o700});
   await mkdir(at(host, IGNITION_PATHS.work), {recursive: true, mode: 0o700});
-  const target = at(host, IGNITION_PATHS.target);
-  await mkdir(target, {recursive: true});
   await host.exec(['mount', '--rbind', '--make-rprivate', at(host, '/'), target], {timeoutMs: 60_000});
   if (found.kind === 'config') await writeFileAtomic(`${configs}/user.ign`, found.config.text, 0o600);
   // What the image itself wants for every host is merged below.

@@ -9,7 +9,7 @@ import type {FirstBootHost} from '../../../../update-engine/ignition/host.ts';
 import {IGNITION_PATHS} from '../../../../update-engine/ignition/paths.ts';
 import {configureFirstBoot, deviceNumber} from '../../../../update-engine/ignition/run.ts';
 import {argumentOf, findConfig} from '../../../../update-engine/ignition/sources.ts';
-import {reasonsIn} from '../../../../update-engine/ignition/stages.ts';
+import {reasonsIn} from '../../../../update-engine/ignition/stage-log.ts';
 
 const FIRMWARE = `${IGNITION_PATHS.firmware}/opt/com.coreos/config/raw`;
 const CONFIG = '{"ignition":{"version":"3.3.0"}}';
@@ -54,7 +54,8 @@ async function world(
     note: () => undefined,
     show: () => undefined,
     now: () => 1_760_000_000_000,
-    sleep: () => Promise.resolve(),
+    // A turn of the event loop: what waits beside a stage must not keep it from its work.
+    sleep: () => new Promise((resolve) => setImmediate(resolve)),
   };
   return {host, calls};
 }
