@@ -327,6 +327,23 @@ describe('sources', () => {
     assert.equal(circle.code, 0);
   });
 
+  it('by address: says what is wrong with the address, or with what it gives', async () => {
+    const complaint = async (address: string): Promise<string> => {
+      await host.write('/proc/cmdline', `cloud-config-url=${address}`);
+      const run = await host.run('apply');
+      assert.equal(run.code, 1);
+      return run.errors.join('\n');
+    };
+    host.answers.set('/circle', {redirect: '/circle'});
+    assert.match(await complaint(`${host.url}/circle`), /\/circle leads in a circle/);
+    host.answers.set('/huge', `#cloud-config\n${'# x\n'.repeat(600_000)}`);
+    assert.match(await complaint(`${host.url}/huge`), /\/huge is longer than 2097152 bytes/);
+    host.answers.set('/bad', '#cloud-config\nhostname: a\n  users: []\n');
+    assert.match(await complaint(`${host.url}/bad`), /\/bad:\d+:\d+: error: .*line \d/);
+    assert.match(await complaint('http://127.0.0.1:1/x'), /cannot reach http:\/\/127\.0\.0\.1:1\/x: /);
+    assert.match(await complaint('ftp://example.org/x'), /no http or https address/);
+  });
+
   it('that are no cloud-config are an error that says how one begins', async () => {
     await host.write(USER_DATA, 'hostname: a\n');
     assert.match(

@@ -10,6 +10,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {type CodedError, isCodedError} from '../../formats/errors.ts';
 import {exec} from '../../platform/exec.ts';
 import {createJournal} from '../../platform/journal.ts';
+import {keepFailure} from './failure.ts';
 import type {FirstBootHost} from './host.ts';
 import {IGNITION_PATHS} from './paths.ts';
 import {configureFirstBoot} from './run.ts';
@@ -46,6 +47,8 @@ async function giveUp(error: unknown): Promise<never> {
     ? describe(error)
     : String(error instanceof Error ? error.stack : error);
   show(`FIRST BOOT FAILED: the host is not configured\n${message}`);
+  // Full or broken, ROOT is emptied by the next boot.
+  await keepFailure(message, host).catch(() => undefined);
   show(`restarting in ${RESTART_AFTER_MS / 60_000} minutes, to try again from the beginning`);
   await host.sleep(RESTART_AFTER_MS);
   await exec(['systemctl', 'reboot', '--force'], {env: {SYSTEMD_IGNORE_CHROOT: '1'}});

@@ -27,6 +27,7 @@ export const IGNITION_PATHS = {
   begun: '/.caisson-first-boot/begun',
   /** Stays when ROOT is emptied; see leftovers.ts. */
   ours: '/.caisson-first-boot/ours.json',
+  failure: '/.caisson-first-boot/failure',
   console: '/dev/console',
 } as const;
 

@@ -13,6 +13,7 @@ import {refusalsOf} from '../../formats/ignition/limits.ts';
 import {unitChoices} from '../../formats/ignition/presets.ts';
 import {pathExists, syncDirectory, writeFileAtomic} from '../../platform/files.ts';
 import {protectBootDisk} from './boot-disk.ts';
+import {tellEarlierFailure} from './failure.ts';
 import {type FirstBootHost, at} from './host.ts';
 import {labellingNothing} from './label-nothing.ts';
 import {noteWhatIsNew, removeLeftovers} from './leftovers.ts';
@@ -26,6 +27,7 @@ const STATE_PREFIXES = ['/etc', '/home', '/mnt', '/opt', '/root', '/srv', '/var'
 
 /** Throws IgnitionError; the marker is still there then. */
 export async function configureFirstBoot(host: FirstBootHost): Promise<void> {
+  await tellEarlierFailure(host);
   const found = await findConfig(host);
   if (found === null) {
     host.note('no config for Ignition');

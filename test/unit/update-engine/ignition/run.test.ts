@@ -5,11 +5,11 @@ import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {type TestContext, describe, it} from 'node:test';
 import {ExecError} from '../../../../platform/exec.ts';
+import {keepFailure} from '../../../../update-engine/ignition/failure.ts';
 import type {FirstBootHost} from '../../../../update-engine/ignition/host.ts';
 import {IGNITION_PATHS} from '../../../../update-engine/ignition/paths.ts';
 import {configureFirstBoot, deviceNumber} from '../../../../update-engine/ignition/run.ts';
 import {argumentOf, findConfig} from '../../../../update-engine/ignition/sources.ts';
-import {reasonsIn} from '../../../../update-engine/ignition/stage-log.ts';
 
 const FIRMWARE = `${IGNITION_PATHS.firmware}/opt/com.coreos/config/raw`;
 const CONFIG = '{"ignition":{"version":"3.3.0"}}';
@@ -104,6 +104,31 @@ describe('configureFirstBoot', () => {
     assert.deepEqual(await readdir(join(host.root, IGNITION_PATHS.marker)), ['begun', 'x']);
   });
 
+  it('takes away what an earlier try made on disks of their own, and nothing else', async (t) => {
+    const config = '{"ignition":{"version":"3.3.0"},"storage":{"files":[{"path":"/d/a"},{"path":"/d/b"}]}}';
+    const {target, ours, failure} = IGNITION_PATHS;
+    let tries = 0;
+    const {host} = await world(t, {[FIRMWARE]: config, [`${target}/d/b`]: 'theirs'}, async (stage, root) => {
+      if (stage === 'fetch-offline') await writeFile(join(root, IGNITION_PATHS.merged), config);
+      if (stage !== 'files') return;
+      tries += 1;
+      await assert.rejects(readFile(join(root, target, 'd/a')), {code: 'ENOENT'});
+      assert.equal(await readFile(join(root, target, 'd/b'), 'utf8'), 'theirs');
+      await writeFile(join(root, target, 'd/a'), 'ours');
+      if (tries === 1) throw new Error('CRITICAL : the server is gone');
+    });
+    const notes: string[] = [];
+    host.note = (text) => void notes.push(text);
+    const error = await configureFirstBoot(host).catch((thrown: unknown) => thrown as Error);
+    assert.equal(await readFile(join(host.root, ours), 'utf8'), '["/d/a"]');
+    await keepFailure(String(error), host);
+    assert.match(await readFile(join(host.root, failure), 'utf8'), /^2025-.*the server is gone/s);
+    await configureFirstBoot(host);
+    assert.equal(tries, 2);
+    assert.ok(notes.some((text) => /an earlier try failed: .*the server is gone/s.test(text)));
+    assert.deepEqual(await markersOf(host.root), []);
+  });
+
   it('refuses what this system does not do before anything is changed', async (t) => {
     const raid = '{"ignition":{"version":"3.3.0"},"storage":{"raid":[{"name":"a"}]}}';
     const {host, calls} = await world(t, {[FIRMWARE]: raid}, (_stage, root) =>
@@ -163,13 +188,6 @@ describe('findConfig', () => {
     assert.equal(argumentOf('a=1 b="2" a=3\n', 'a'), '3');
     assert.equal(argumentOf('a=1 b="2"', 'b'), '2');
     assert.equal(argumentOf('ab=1 a', 'a'), null);
-  });
-});
-
-describe('reasonsIn', () => {
-  it('shows what is marked as an error, else the last lines', () => {
-    assert.deepEqual(reasonsIn(['INFO     : a', 'CRITICAL : b', 'CRITICAL : b', 'x']), ['b']);
-    assert.deepEqual(reasonsIn(['INFO     : a', '', 'x']), ['a', 'x']);
   });
 });
 
