@@ -8,7 +8,7 @@ export type Answer =
   | {readonly status: number}
   | {readonly redirect: string}
   /** None, until the test gives one; the connection stays. */
-  | 'never';
+  | {readonly never: true};
 
 export interface AnswerServer {
   readonly port: number;
@@ -49,8 +49,8 @@ export async function startAnswers(
 }
 
 function respond(answer: Answer, response: ServerResponse): void {
-  if (answer === 'never') return;
   if (typeof answer === 'string') response.end(answer);
+  else if ('never' in answer) return;
   else if ('status' in answer) response.writeHead(answer.status).end('no\n');
   else response.writeHead(302, {location: answer.redirect}).end();
 }

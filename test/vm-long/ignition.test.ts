@@ -102,7 +102,7 @@ describe('a first boot by ignition.config.url', () => {
         ],
       });
       server.answers.set('/config', JSON.stringify(config));
-      server.answers.set('/last', 'never');
+      server.answers.set('/last', {never: true});
       const options = {
         kernelArguments: urlArgument(server),
         moreDisks: [{path: data, format: 'qcow2' as const, serial: 'data', cache: 'unsafe' as const}],

@@ -122,7 +122,10 @@ async function enableUnits(host: FirstBootHost): Promise<void> {
       const root = `--root=${at(host, IGNITION_PATHS.target)}`;
       await host.exec(['systemctl', root, verb, unit], {timeoutMs: 60_000});
     } catch (error) {
-      throw new IgnitionError('bad-config', `systemd.units: cannot ${verb} ${unit}`, {cause: error});
+      throw new IgnitionError('bad-config', `systemd.units: cannot ${verb} ${unit}`, {
+        cause: error,
+        hint: 'is there such a unit, in the config or in the release? has it an [Install] section that is right?',
+      });
     }
   }
 }
