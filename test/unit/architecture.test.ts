@@ -302,7 +302,7 @@ describe('what only entry points do', () => {
   it('is not done elsewhere: printing, exiting, reading argv and environment', () => {
     const entryFolders = ['cli', 'test', 'bench', 'platform'];
     const programs =
-      /^(update-engine(\/(cloud-config|ctl|etcd-discovery|health|hooks|ignition))?|server)\/main\.ts$/;
+      /^(update-engine(\/(cloud-config|ctl|etcd-discovery|health|hooks|ignition|installer))?|server)\/main\.ts$/;
     const entry = /(?<![.\w])(process\.(argv|env|exit|exitCode|stdout|stderr)\b|console\.\w+\()/;
     requireNone(
       sources
