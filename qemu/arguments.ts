@@ -136,15 +136,18 @@ function firmwareArguments(firmware: MachineSpec['firmware']): string[] {
 
 function diskArguments(disk: DiskSpec, index: number, networkCount: number): string[] {
   const node = `disk${index}`;
+  const isReadOnly = disk.readOnly === true || disk.isOptical === true;
+  // With any boot index given the firmware tries only devices that have one: no network boot by surprise.
+  const bootindex = networkCount + index;
   return [
     '-blockdev',
     keyValues(undefined, {
       driver: disk.format,
       'node-name': node,
-      'read-only': disk.readOnly === true ? 'on' : undefined,
+      'read-only': isReadOnly ? 'on' : undefined,
       // What the guest trims becomes a hole in the file, and so do zeroes: overlays stay small.
       discard: 'unmap',
-      'detect-zeroes': disk.readOnly === true ? undefined : 'unmap',
+      'detect-zeroes': isReadOnly ? undefined : 'unmap',
       'cache.no-flush': disk.cache === 'unsafe' ? 'on' : undefined,
       'file.driver': 'file',
       'file.filename': disk.path,
@@ -152,15 +155,16 @@ function diskArguments(disk: DiskSpec, index: number, networkCount: number): str
       'file.cache.no-flush': disk.cache === 'unsafe' ? 'on' : undefined,
     }),
     '-device',
-    keyValues('virtio-blk-pci', {
-      drive: node,
-      id: `virtio-${node}`,
-      // With any boot index given the firmware tries only devices that have one: no network boot by surprise.
-      bootindex: networkCount + index,
-      logical_block_size: disk.sectorBytes,
-      physical_block_size: disk.sectorBytes,
-      serial: disk.serial,
-    }),
+    disk.isOptical === true
+      ? keyValues('ide-cd', {drive: node, id: `optical-${node}`, bootindex})
+      : keyValues('virtio-blk-pci', {
+          drive: node,
+          id: `virtio-${node}`,
+          bootindex,
+          logical_block_size: disk.sectorBytes,
+          physical_block_size: disk.sectorBytes,
+          serial: disk.serial,
+        }),
   ];
 }
 

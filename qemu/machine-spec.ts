@@ -4,6 +4,8 @@ export interface DiskSpec {
   path: string;
   format: 'raw' | 'qcow2';
   readOnly?: boolean;
+  /** A disc in a SATA drive, which is only read. */
+  isOptical?: boolean;
   /** Bytes of a sector as the guest sees it; default 512. */
   sectorBytes?: 512 | 4096;
   /**

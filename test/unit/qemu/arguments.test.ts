@@ -61,6 +61,14 @@ describe('qemuArguments', () => {
     ]);
   });
 
+  it('puts a disc into a drive that only reads', () => {
+    const argv = qemuArguments({...SPEC, disks: [{path: '/a.iso', format: 'raw', isOptical: true}]});
+    assert.match(valuesOf(argv, '-blockdev')[2] ?? '', /node-name=disk0,read-only=on/);
+    assert.deepEqual(valuesOf(argv, '-device').slice(0, 1), [
+      'ide-cd,drive=disk0,id=optical-disk0,bootindex=0',
+    ]);
+  });
+
   it('puts a network to boot from before the disks', () => {
     const argv = qemuArguments({
       ...SPEC,
