@@ -52,9 +52,13 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
 
   /** What is installed, or else the running release once more. */
   function restartTarget(now: State): Omit<Target, 'isUrgent'> {
+    // Nothing lies on a disk that a restart could lose, whatever the checks say; and a person need not wait for the
+    // interval that keeps such a host from restarting over and over.
+    if (bootImage !== undefined) {
+      const version = now.kind === 'need-reboot' ? now.target.version : identity.version;
+      return {version, slot: null, kind: 'requested'};
+    }
     if (now.kind === 'need-reboot') return now.target;
-    // Nothing lies on a disk that a restart could lose, whatever the checks say.
-    if (bootImage !== undefined) return {version: identity.version, slot: null, kind: 'requested'};
     if (now.kind === 'on-trial') {
       const hint = 'wait for the health checks: caissonctl status';
       throw new ApiError('refused', 'the running system has not been found good yet', {hint});
@@ -104,7 +108,7 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
         journal.warn(`slot ${place.idle} is the next to start: ${reason}`);
         loop.dispatch({
           kind: 'reboot-asked',
-          target: {version: other.version ?? 'unknown', slot: place.idle, kind: 'rollback', isUrgent: false},
+          target: {version: other.version ?? 'unknown', slot: place.idle, kind: 'rollback', isUrgent: false, followsChannel: false},
         });
         return `slot ${place.idle} (${other.version ?? 'unknown version'}) starts with the next reboot, and ${identity.version} is denied`;
       }),
