@@ -193,13 +193,21 @@ describe('a discovery URL', () => {
   });
 
   it('that the service does not know, or that is none, is named in the journal', async () => {
-    const [unknown, cut, zero] = await makeHosts([
+    const withoutSize = `${service.url}/${'b'.repeat(32)}`;
+    await fetch(`${withoutSize}/1`, {
+      method: 'PUT',
+      body: new URLSearchParams({value: 'a=http://127.0.0.1:1'}),
+    });
+    const [unknown, cut, zero, unsized] = await makeHosts([
       classic(`${service.url}/${'a'.repeat(32)}`),
       classic(`${service.url}/ba09c`),
       classic(await service.newToken(0)),
+      classic(withoutSize),
     ]);
-    assert.ok(unknown !== undefined && cut !== undefined && zero !== undefined);
-    for (const host of [unknown, cut, zero]) host.start();
+    assert.ok(unknown !== undefined && cut !== undefined && zero !== undefined && unsized !== undefined);
+    for (const host of [unknown, cut, zero, unsized]) host.start();
+    assert.equal(await unsized.ended(), 1);
+    assert.match(unsized.journal, /Key not found \(\/_etcd\/registry\/b{32}\/_config\)/);
     assert.equal(await unknown.ended(), 1);
     assert.match(unknown.journal, /Key not found \(\/_etcd\/registry\/a{32}\)/);
     assert.equal(await cut.ended(), 1);

@@ -15,7 +15,9 @@ const SETTINGS_FILE = 'discovered.env';
 
 const journal = createJournal((text) => void process.stderr.write(text));
 const folder = process.env['RUNTIME_DIRECTORY'];
-const http = createHttpClient();
+// As etcd, which asks the service through this proxy.
+const proxy = process.env['ETCD_DISCOVERY_PROXY'];
+const http = createHttpClient(proxy === undefined || proxy === '' ? {} : {proxy});
 try {
   const settings = await rejoinSettings(process.env, {
     getText: async (url, maxBytes) => (await http.getBytes(url, {maxBytes})).toString('utf8'),
