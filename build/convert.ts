@@ -103,11 +103,11 @@ async function makeIso({
 }
 
 function readMe({name, version}: Release, hasPayload: boolean): string {
-  const source = hasPayload ? `-f /media/${ISO_PAYLOAD}` : '-s URL-OF-YOUR-UPDATE-SERVER';
+  const source = hasPayload ? `-f /mnt/${ISO_PAYLOAD}` : '-s URL-OF-YOUR-UPDATE-SERVER';
   return [
     `${name} ${version}, live: it runs from memory and leaves disks alone.`,
     'To install it: caisson-install --list, then',
-    ...(hasPayload ? [`  sudo mount /dev/disk/by-label/CAISSON_LIVE /media`] : []),
+    ...(hasPayload ? [`  sudo mount /dev/disk/by-label/CAISSON_LIVE /mnt`] : []),
     `  sudo caisson-install -d /dev/DISK ${source} -i config.ign`,
     '',
   ].join('\r\n');

@@ -11,6 +11,8 @@ export const HOST_PATHS = {
   /** There while a reboot is needed; /run/reboot-required leads here. */
   rebootMarker: '/run/caisson/reboot-required',
   vendorConfig: '/usr/share/caisson/update.conf',
+  /** Of the machine: what it was installed from, or what its platform says. */
+  oemConfig: '/oem/update.conf',
   config: '/etc/caisson/update.conf',
   /** Public keys, one a file, PEM. Part of the verity-protected /usr, and of nothing else. */
   keys: '/usr/share/caisson/update-keys',

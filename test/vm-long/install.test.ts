@@ -61,7 +61,7 @@ async function fromDisk(t: TestContext, disk: string, use: (guest: Guest) => Pro
 
 async function requireHealthy(t: TestContext, guest: Guest, version: string): Promise<void> {
   await guest.bootFinished(BOOT);
-  const good = await statusUntil(guest, t.signal, ({os, isGood}) => os.version === version && isGood);
+  const good = await statusUntil(guest, t.signal, ({os, isGood}) => os.version === version && isGood === true);
   assert.equal(good.slot, version === '0.1.0' ? 'A' : 'B');
   assert.equal(await guest.run(['systemctl', '--failed', '--no-legend']), '');
   // ROOT has what the release leaves of the disk.
@@ -114,7 +114,8 @@ describe('a machine with an empty disk', () => {
       await requireHealthy(t, guest, '0.1.0');
       assert.equal(await guest.run(['cat', '/oem/oem-release']), 'ID=metal\n');
       await server.promote(second);
-      const conf = `SERVER=${server.url}\nGROUP=stable\nREBOOT_STRATEGY=off\n`;
+      // Server and channel are those that it was installed from.
+      const conf = 'REBOOT_STRATEGY=off\n';
       await guest.runAsRoot(['sh', '-c', 'mkdir -p /etc/caisson && cat > /etc/caisson/update.conf'], {
         stdin: conf,
       });
@@ -161,9 +162,9 @@ describe('a machine with an empty disk', () => {
         const guest = new Guest(machine, machine.ssh('core', key.identityFile));
         await guest.ssh.waitUntilUp(BOOT);
         await keepingJournal(guest, consoleLog, async () => {
-          await guest.runAsRoot(['mount', '-r', '/dev/disk/by-label/CAISSON_LIVE', '/media']);
+          await guest.runAsRoot(['mount', '-r', '/dev/disk/by-label/CAISSON_LIVE', '/mnt']);
           const said = await guest.runAsRoot(
-            ['caisson-install', '-d', '/dev/vda', '-f', '/media/update.payload'],
+            ['caisson-install', '-d', '/dev/vda', '-f', '/mnt/update.payload'],
             INSTALL,
           );
           assert.match(said, /\/dev\/vda boots Caisson 0\.1\.0/);

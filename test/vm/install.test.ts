@@ -75,6 +75,7 @@ describe('the installer on a running host', () => {
     await checkInstalledDisk(target, releaseFolder(), folder, {
       '/config.ign': IGNITION_CONFIG,
       '/oem-release': 'ID=test-metal\n',
+      '/update.conf': `SERVER=${server.url}\nGROUP=stable\n`,
     });
   });
 });

@@ -1,4 +1,4 @@
-/** The configuration as it stands now: the host's file over the release's, read again before every check. */
+/** The configuration as it stands now: the host's file over OEM's over the release's, read again before every check. */
 import {open} from 'node:fs/promises';
 import {type ConfLayer, type UpdateConf, parseUpdateConf} from '../../formats/update-conf.ts';
 import type {HostPaths} from '../paths.ts';
@@ -6,8 +6,10 @@ import type {HostPaths} from '../paths.ts';
 /** One more than what parseUpdateConf accepts, so that it sees that there is more. */
 const MAX_BYTES = 65 * 1024;
 
-export async function readConf(paths: Pick<HostPaths, 'config' | 'vendorConfig'>): Promise<UpdateConf> {
-  const layers = await Promise.all([paths.config, paths.vendorConfig].map(readLayer));
+type ConfPaths = Pick<HostPaths, 'config' | 'oemConfig' | 'vendorConfig'>;
+
+export async function readConf(paths: ConfPaths): Promise<UpdateConf> {
+  const layers = await Promise.all([paths.config, paths.oemConfig, paths.vendorConfig].map(readLayer));
   return parseUpdateConf(layers.filter((layer) => layer !== null));
 }
 

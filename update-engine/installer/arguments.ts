@@ -81,6 +81,8 @@ export function parseInstallArguments(words: readonly string[]): InstallCommand 
   const isJson = values.json === true;
   if (values.list === true) return {verb: 'list', isJson, isAsked: true};
   if (values.device === undefined) return {verb: 'list', isJson, isAsked: false};
+  if (values.channel !== undefined && !/^[A-Za-z0-9{][\w.{}-]{0,127}$/.test(values.channel))
+    throw new InstallerError('usage', `--channel ${JSON.stringify(values.channel)}: not the name of one`);
   const sectorSize = values['sector-size'] ?? '512';
   if (sectorSize !== '512' && sectorSize !== '4096')
     throw new InstallerError('usage', `--sector-size ${sectorSize}: 512 or 4096`);

@@ -9,11 +9,14 @@ import {checkIgnitionConfig} from '../../formats/ignition/check-config.ts';
 import {MAX_IGNITION_BYTES} from '../../formats/ignition/read-config.ts';
 import {formatBytes} from '../../formats/units.ts';
 import {ExecError, exec} from '../../platform/exec.ts';
+import {pathExists} from '../../platform/files.ts';
 import {InstallerError} from './errors.ts';
 
 /** Where the first boot looks on OEM. */
 const IGNITION_FILE = 'config.ign';
 /** What says whose machine this is; the engine tells it to the update server. */
+/** A layer of the host's update.conf. */
+const CONF_FILE = 'update.conf';
 const OEM_RELEASE_FILE = 'oem-release';
 /** Journal and tables of the file system take the rest. */
 const MAX_CONTENT_BYTES = 96 * 1024 * 1024;
@@ -26,6 +29,8 @@ export interface OemContent {
   ignition: string | null;
   /** A folder whose content is copied, or the name of a platform; null for neither. */
   oem: string | null;
+  /** Whom the host is to ask for updates; null leaves it to the release. */
+  follows: {server: string; channel: string} | null;
 }
 
 /**
@@ -53,12 +58,15 @@ export async function checkConfig(path: string): Promise<readonly string[]> {
 /** Makes the file system in `folder`, which is empty. Returns its path. Throws InstallerError, ExecError. */
 export async function makeOemImage(
   folder: string,
-  {ignition, oem}: OemContent,
+  {ignition, oem, follows}: OemContent,
   signal: AbortSignal,
 ): Promise<string> {
   const [tree, image] = [join(folder, 'oem'), join(folder, 'oem.img')];
   await mkdir(tree, {mode: 0o755});
   if (oem !== null) await addOem(tree, oem);
+  // What the operator brings is his own word on it.
+  if (follows !== null && !(await pathExists(join(tree, CONF_FILE))))
+    await writeFile(join(tree, CONF_FILE), `SERVER=${follows.server}\nGROUP=${follows.channel}\n`);
   if (ignition !== null) {
     const path = join(tree, IGNITION_FILE);
     await copyFile(ignition, path);

@@ -79,8 +79,9 @@ async function install(command: InstallArguments, terminal: InstallTerminal): Pr
   const [keys, selector] = [await readKeys(command.keys, assets), await readSelector(assets)];
   const folder = await mkdtemp(join(tmpdir(), 'caisson-install-'));
   try {
-    const oem = await makeOemImage(folder, command, signal);
-    await withOrigin(command, terminal, async (origin) => {
+    const follows = await serverOf(command);
+    const oem = await makeOemImage(folder, {ignition: command.ignition, oem: command.oem, follows}, signal);
+    await withOrigin(command, follows, terminal, async (origin) => {
       const known = await readPayloadHead(origin, keys, signal);
       const sizes = {
         usr: partitionInfo(known.manifest, 'usr').bytes,
@@ -166,23 +167,34 @@ function newIdentifiers(): Parameters<typeof planInstall>[2] {
   };
 }
 
-async function withOrigin<T>(
-  {source, server, ca, oem}: InstallArguments,
-  {signal, log}: InstallTerminal,
-  use: (origin: PayloadOrigin) => Promise<T>,
-): Promise<T> {
-  if (source.kind === 'file') return use(originOfFile(source.path));
+/** Null for a file. Throws InstallerError 'usage' when nobody says which server. */
+async function serverOf({
+  source,
+  server,
+}: InstallArguments): Promise<{server: string; channel: string} | null> {
+  if (source.kind === 'file') return null;
   const {settings} = await readConf(HOST_PATHS);
   const url = server ?? (settings.server.kind === 'url' ? settings.server.url : null);
   if (url === null)
     throw new InstallerError('usage', 'which update server? this system follows none', {
       hint: 'name it with --server URL, or a payload with --file',
     });
+  // As a line of update.conf it must be one.
+  return {server: new URL(url).href, channel: source.channel ?? settings.group};
+}
+
+async function withOrigin<T>(
+  {source, ca, oem}: InstallArguments,
+  server: {server: string; channel: string} | null,
+  {signal, log}: InstallTerminal,
+  use: (origin: PayloadOrigin) => Promise<T>,
+): Promise<T> {
+  if (source.kind === 'file') return use(originOfFile(source.path));
+  if (server === null) throw new Error('a release from a server without a server');
   const http = createHttpClient(ca === null ? {} : {ca: await readFile(ca, 'utf8')});
   try {
     const origin = await originOfServer({
-      ...{http, url, signal, random: Math.random, now: Date.now},
-      channel: source.channel ?? settings.group,
+      ...{http, url: server.server, channel: server.channel, signal, random: Math.random, now: Date.now},
       version: source.version,
       machineId: randomBytes(16).toString('hex'),
       bootId: randomUUID(),
