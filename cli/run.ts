@@ -27,8 +27,8 @@ interface Arguments {
   forward: string[];
   append: string[];
   ignition?: string;
-  pxe: boolean;
-  'http-boot': boolean;
+  pxe?: boolean;
+  'http-boot'?: boolean;
   out: string;
 }
 
@@ -76,13 +76,11 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
       })
       .option('pxe', {
         type: 'boolean',
-        default: false,
         conflicts: 'http-boot',
         describe: 'Start without a disk, by iPXE over TFTP and HTTP; --disk FILE adds an empty one',
       })
       .option('http-boot', {
         type: 'boolean',
-        default: false,
         describe: 'Start without a disk, by the HTTP boot of the UEFI firmware',
       })
       .option('out', {
@@ -98,15 +96,15 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
     const outDir = resolve(argv.out);
     const name = argv.release ?? (await buildFirst(outDir));
     const {directory, release} = await findRelease(outDir, name);
-    const isDiskless = argv.pxe || argv['http-boot'];
+    const isDiskless = argv.pxe === true || argv['http-boot'] === true;
     process.exitCode = await runSession({
       folder: MACHINE_DIR,
       image: isDiskless ? null : join(directory, fileOfRole(release, 'disk')),
       netBoot: isDiskless
         ? {
-            kind: argv.pxe ? 'ipxe' : 'http',
+            kind: argv.pxe === true ? 'ipxe' : 'http',
             release: directory,
-            file: fileOfRole(release, argv.pxe ? 'live-script' : 'live-uki'),
+            file: fileOfRole(release, argv.pxe === true ? 'live-script' : 'live-uki'),
           }
         : undefined,
       sectorBytes: release.sectorSize,
@@ -182,7 +180,7 @@ function parseForward(text: string): {hostPort: number; guestPort: number} {
 
 function describeDisk({disk, pxe, 'http-boot': httpBoot}: Arguments): string {
   if (disk !== undefined) return disk;
-  if (pxe || httpBoot) return 'none: it runs from memory, started over the network';
+  if (pxe === true || httpBoot === true) return 'none: it runs from memory, started over the network';
   return 'new, thrown away at the end (keep one with --disk FILE)';
 }
 
