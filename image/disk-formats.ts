@@ -24,7 +24,8 @@ const RECIPES: Readonly<Record<Exclude<DiskFormat, 'raw'>, {driver: string; opti
 
 export function convertCommand(format: Exclude<DiskFormat, 'raw'>, from: string, to: string): Argv {
   const {driver, options} = RECIPES[format];
-  return ['qemu-img', 'convert', '-f', 'raw', '-O', driver, '-o', options, from, to];
+  // One piece after the other: with several under way, chance decides in which order they lie in the file.
+  return ['qemu-img', 'convert', '-m', '1', '-f', 'raw', '-O', driver, '-o', options, from, to];
 }
 
 /** Takes chance and clock out of what qemu-img wrote. `seed` names the content. Throws DiskFormatError. */
@@ -43,6 +44,8 @@ const SECTOR = 512;
 const VMDK_AT = {magic: 0, descriptorSector: 28, descriptorSectors: 36} as const;
 const VMDK_MAGIC = 'KDMV';
 const MAX_DESCRIPTOR_SECTORS = 1024;
+/** Nobody looks: the extent is in the same file. */
+const VMDK_NAME = 'disk.vmdk';
 
 async function settleVmdk(path: string, digest: Buffer): Promise<void> {
   await withFile(path, 'r+', async (file) => {
@@ -60,14 +63,16 @@ async function settleVmdk(path: string, digest: Buffer): Promise<void> {
   });
 }
 
-/** The identifier of the content is a random number there. Pure; `path` is for messages. */
+/** The identifier of the content is a random number there, and the file's own name that of a moment. Pure. */
 export function settledDescriptor(descriptor: Buffer, digest: Uint8Array, path: string): Buffer {
   const end = descriptor.indexOf(0);
   const text = descriptor.toString('latin1', 0, end < 0 ? descriptor.length : end);
   // 0xffffffff would mean that there is none.
   const id = (Buffer.from(digest).readUInt32BE(0) & 0x7fff_ffff).toString(16).padStart(8, '0');
-  const settled = text.replace(/^CID=[0-9a-f]{1,8}$/m, `CID=${id}`);
-  if (settled === text && !text.includes(`\nCID=${id}\n`))
+  const settled = text
+    .replace(/^CID=[0-9a-f]{1,8}$/m, `CID=${id}`)
+    .replace(/^(RW \d+ SPARSE) "[^"]*"$/m, `$1 "${VMDK_NAME}"`);
+  if (!settled.includes(`\nCID=${id}\n`))
     throw new DiskFormatError('unexpected', `${path} has no CID in its descriptor`);
   const bytes = Buffer.alloc(descriptor.length);
   if (settled.length > bytes.length)

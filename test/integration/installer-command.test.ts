@@ -4,16 +4,19 @@
  */
 import assert from 'node:assert/strict';
 import {generateKeyPairSync} from 'node:crypto';
-import {chmod, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile} from 'node:fs/promises';
+import {chmod, copyFile, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
-import {join} from 'node:path';
+import {dirname, join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
 import {bundleProgram} from '../../build/bundle.ts';
 import {packInstaller} from '../../build/installer.ts';
 import {MIB} from '../../formats/units.ts';
-import {makePayload} from '../../payload/make.ts';
+import {PAYLOAD_FILE, makePayload} from '../../payload/make.ts';
 import {type ExecResult, exec} from '../../platform/exec.ts';
 import {silentLog} from '../../platform/log.ts';
+import {promoteRelease} from '../../server/channel-file.ts';
+import {openReleaseFolder} from '../../server/releases.ts';
+import {serveReleases} from '../../server/serve.ts';
 import {minimumDiskBytes} from '../../update-engine/installer/plan.ts';
 import {ROOT_DIR} from '../support/sources.ts';
 import {writeSmallRelease} from '../support/small-disk.ts';
@@ -122,6 +125,40 @@ describe('the installer in one file', {skip}, () => {
       assert.match(mode, /Mode: +0600/);
       await rm(oem, {recursive: true});
     });
+
+  it('takes a channel or a version from the release server, and leaves word of it on OEM', async (t) => {
+    const dir = join(folder, 'served');
+    const served = join(dir, '1.2.3', PAYLOAD_FILE);
+    await mkdir(dirname(served), {recursive: true});
+    await copyFile(payload, served);
+    await copyFile(join(folder, 'release/release.json'), join(dir, '1.2.3/release.json'));
+    const offer = {version: '1.2.3', channel: 'beta', allowDowngrade: false, at: 0} as const;
+    await promoteRelease(dir, openReleaseFolder(dir), offer, t.signal);
+    const server = await serveReleases({
+      ...{dir, host: '127.0.0.1', port: 0, tls: null, publicUrl: null},
+      ...{now: () => Date.now(), onLine: () => undefined, onAccess: () => undefined},
+    });
+    t.after(() => server.close(0));
+    const url = `${server.url}/v1/update/`;
+    const disk = await emptyDisk('served.raw');
+    const nothing = await run('-d', disk, '-s', url, '-C', 'stable');
+    assert.equal(nothing.exitCode, 3, nothing.stderr);
+    assert.match(nothing.stderr, /has nothing in channel stable/);
+    const other = await run('-d', disk, '-s', url, '-C', 'beta', '-V', '1.2.2');
+    assert.equal(other.exitCode, 3, other.stderr);
+    assert.match(other.stderr, /has no 1\.2\.2 in channel beta/);
+    assert.ok(await isBlank(disk));
+    const {exitCode, stderr} = await run('-d', disk, '-s', url, '-C', 'beta', '-V', '1.2.3', '-o', 'metal');
+    assert.equal(exitCode, 0, stderr);
+    const oemImage = await cut(disk, 5121, 128, 'oem.img');
+    for (const [path, content] of [
+      ['/update.conf', `SERVER=${url}\nGROUP=beta\n`],
+      ['/oem-release', 'ID=metal\n'],
+    ]) {
+      const {stdout} = await exec(['debugfs', '-R', `cat ${path}`, oemImage]);
+      assert.equal(stdout, content);
+    }
+  });
 
   it('makes other identifiers for each disk', async () => {
     const guids = new Set<string>();

@@ -61,7 +61,11 @@ async function fromDisk(t: TestContext, disk: string, use: (guest: Guest) => Pro
 
 async function requireHealthy(t: TestContext, guest: Guest, version: string): Promise<void> {
   await guest.bootFinished(BOOT);
-  const good = await statusUntil(guest, t.signal, ({os, isGood}) => os.version === version && isGood === true);
+  const good = await statusUntil(
+    guest,
+    t.signal,
+    ({os, isGood}) => os.version === version && isGood === true,
+  );
   assert.equal(good.slot, version === '0.1.0' ? 'A' : 'B');
   assert.equal(await guest.run(['systemctl', '--failed', '--no-legend']), '');
   // ROOT has what the release leaves of the disk.

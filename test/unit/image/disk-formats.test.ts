@@ -12,7 +12,7 @@ const DIGEST = Buffer.from('fedcba9876543210fedcba9876543210fedcba9876543210fedc
 function descriptor(cid: string): Buffer {
   const bytes = Buffer.alloc(1024);
   bytes.write(
-    `# Disk DescriptorFile\nversion=1\nCID=${cid}\nparentCID=ffffffff\ncreateType="streamOptimized"\n`,
+    `# Disk DescriptorFile\nversion=1\nCID=${cid}\nparentCID=ffffffff\ncreateType="streamOptimized"\nRW 131072 SPARSE "${cid}.vmdk"\n`,
   );
   return bytes;
 }
@@ -22,6 +22,7 @@ describe('the descriptor of a VMDK', () => {
     const settled = settledDescriptor(descriptor('1a'), DIGEST, 'x');
     assert.deepEqual(settled, settledDescriptor(descriptor('deadbeef'), DIGEST, 'x'));
     assert.match(settled.toString('latin1'), /^CID=7edcba98$/m);
+    assert.match(settled.toString('latin1'), /^RW 131072 SPARSE "disk\.vmdk"$/m);
     assert.match(settled.toString('latin1'), /^parentCID=ffffffff$/m);
     assert.equal(settled.length, 1024);
   });
@@ -56,8 +57,8 @@ describe('the footer of a VHD', () => {
 
 describe('the command that converts', () => {
   it('names the form that clouds and hypervisors take', () => {
-    assert.deepEqual(convertCommand('vhd', 'a', 'b').slice(0, 8), [
-      ...['qemu-img', 'convert', '-f', 'raw', '-O', 'vpc', '-o', 'subformat=fixed,force_size=on'],
+    assert.deepEqual(convertCommand('vhd', 'a', 'b').slice(0, 10), [
+      ...['qemu-img', 'convert', '-m', '1', '-f', 'raw', '-O', 'vpc', '-o', 'subformat=fixed,force_size=on'],
     ]);
   });
 });
