@@ -94,10 +94,10 @@ describe('a first boot by ignition.config.url', () => {
         files: [
           {path: '/etc/first', contents: {source: 'data:,first'}},
           {path: '/srv/data/note', contents: {source: 'data:,note'}},
-          // The deepest comes last.
+          // The deepest comes last. The name is one that only systemd-resolved knows.
           {
             path: '/srv/data/a/b/c/last',
-            contents: {source: `${server.guestUrl}/last`, verification: {hash: sha256(last)}},
+            contents: {source: `http://_gateway:${server.port}/last`, verification: {hash: sha256(last)}},
           },
         ],
       });
@@ -111,7 +111,11 @@ describe('a first boot by ignition.config.url', () => {
       const first = await stage.start(disk, options);
       await withRunning(first, async () => {
         await first.console.waitFor(/asking for an address/, BOOT);
-        await asked;
+        const failed = first.console.waitFor(/trying again|FIRST BOOT FAILED/, BOOT).then(
+          () => assert.fail(first.console.lastLines(5)),
+          () => undefined,
+        );
+        await Promise.race([asked, failed]);
       });
 
       server.answers.set('/last', last);
