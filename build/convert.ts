@@ -107,7 +107,7 @@ function readMe({name, version}: Release, hasPayload: boolean): string {
   return [
     `${name} ${version}, live: it runs from memory and leaves disks alone.`,
     'To install it: caisson-install --list, then',
-    ...(hasPayload ? [`  sudo mount /dev/disk/by-label/CAISSON_LIVE /mnt`] : []),
+    ...(hasPayload ? [`  sudo mount LABEL=CAISSON_LIVE /mnt`] : []),
     `  sudo caisson-install -d /dev/DISK ${source} -i config.ign`,
     '',
   ].join('\r\n');

@@ -166,7 +166,7 @@ describe('a machine with an empty disk', () => {
         const guest = new Guest(machine, machine.ssh('core', key.identityFile));
         await guest.ssh.waitUntilUp(BOOT);
         await keepingJournal(guest, consoleLog, async () => {
-          await guest.runAsRoot(['mount', '-r', '/dev/disk/by-label/CAISSON_LIVE', '/mnt']);
+          await guest.runAsRoot(['mount', '-r', 'LABEL=CAISSON_LIVE', '/mnt']);
           const said = await guest.runAsRoot(
             ['caisson-install', '-d', '/dev/vda', '-f', '/mnt/update.payload'],
             INSTALL,
