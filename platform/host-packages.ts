@@ -56,6 +56,7 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   {program: 'bsdiff', package: 'bsdiff'},
   {program: 'dnsmasq', package: 'dnsmasq-base'},
   {program: 'ip', package: 'iproute2'},
+  {program: '/usr/lib/postgresql', package: 'postgresql'},
 ];
 
 /** Directories that an ordinary user's PATH may lack. */

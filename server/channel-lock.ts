@@ -23,31 +23,53 @@ export async function withChannelLock<T>(
   signal: AbortSignal,
   use: () => Promise<T>,
 ): Promise<T> {
-  const path = join(dir, LOCK_FILE);
-  const owner = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
-  await take(path, owner, signal);
+  const release = await holdLock(join(dir, LOCK_FILE), {
+    patienceMs: PATIENCE_MS,
+    hint: 'if no caisson promote is running, remove that file',
+    signal,
+  });
   try {
     return await use();
   } finally {
-    await rm(path, {force: true});
+    await release();
   }
 }
 
-async function take(path: string, owner: string, signal: AbortSignal): Promise<void> {
+/** What this process holds: in a container, the one before had the same name and the same number. */
+const held = new Set<string>();
+
+/** Gives what lets go of it. Throws ServerError 'locked' when another one has it for longer than one has patience. */
+export async function holdLock(
+  path: string,
+  options: {readonly patienceMs: number; readonly hint: string; readonly signal: AbortSignal},
+): Promise<() => Promise<void>> {
+  const owner = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
+  held.add(owner);
+  try {
+    await take(path, owner, options);
+  } catch (error) {
+    held.delete(owner);
+    throw error;
+  }
+  return async () => {
+    await rm(path, {force: true});
+    held.delete(owner);
+  };
+}
+
+async function take(
+  path: string,
+  owner: string,
+  {patienceMs, hint, signal}: Parameters<typeof holdLock>[1],
+): Promise<void> {
   const own = `${path}.${owner.replaceAll(/[^\w.-]/g, '-')}`;
   await writeFile(own, owner, {flag: 'wx'});
   try {
     for (let waited = 0; !(await linked(own, path)); waited += PAUSE_MS) {
       if (await isAbandoned(path)) await setAside(path, own);
-      if (waited >= PATIENCE_MS) {
-        throw new ServerError(
-          'locked',
-          `${path} is held by ${await readFile(path, 'utf8').catch(() => '?')}`,
-          {
-            hint: 'if no caisson promote is running, remove that file',
-            retryable: true,
-          },
-        );
+      if (waited >= patienceMs) {
+        const holder = await readFile(path, 'utf8').catch(() => '?');
+        throw new ServerError('locked', `${path} is held by ${holder}`, {hint, retryable: true});
       }
       await sleep(PAUSE_MS, undefined, {signal});
     }
@@ -69,8 +91,10 @@ async function linked(own: string, path: string): Promise<boolean> {
 
 /** Whether its maker was a process of this machine that is gone. */
 async function isAbandoned(path: string): Promise<boolean> {
-  const [host, pid] = (await readFile(path, 'utf8').catch(() => '')).split(' ');
+  const owner = await readFile(path, 'utf8').catch(() => '');
+  const [host, pid] = owner.split(' ');
   if (host !== hostname() || !/^\d{1,10}$/.test(pid ?? '')) return false;
+  if (Number(pid) === process.pid) return !held.has(owner);
   try {
     process.kill(Number(pid), 0);
     return false;

@@ -5,6 +5,11 @@ export type ServerErrorCode =
   /** channels.json cannot be read, or says something that it must not. */
   | 'bad-channels'
   | 'no-channel'
+  | 'no-group'
+  /** A name that is taken. */
+  | 'exists'
+  /** A version that was published with other bytes. */
+  | 'other-bytes'
   /** No such release, or one that hosts could not install. */
   | 'no-release'
   /** Hosts would not take its payload: by its signatures, or because it is damaged. */
