@@ -35,26 +35,17 @@ export async function withChannelLock<T>(
   }
 }
 
-/** What this process holds: in a container, the one before had the same name and the same number. */
-const held = new Set<string>();
+/** Of this process: in a container, the one before had the same name and the same number. */
+const PROCESS_MARK = randomBytes(8).toString('hex');
 
 /** Gives what lets go of it. Throws ServerError 'locked' when another one has it for longer than one has patience. */
 export async function holdLock(
   path: string,
   options: {readonly patienceMs: number; readonly hint: string; readonly signal: AbortSignal},
 ): Promise<() => Promise<void>> {
-  const owner = `${hostname()} ${process.pid} ${randomBytes(8).toString('hex')}`;
-  held.add(owner);
-  try {
-    await take(path, owner, options);
-  } catch (error) {
-    held.delete(owner);
-    throw error;
-  }
-  return async () => {
-    await rm(path, {force: true});
-    held.delete(owner);
-  };
+  const owner = `${hostname()} ${process.pid} ${PROCESS_MARK} ${randomBytes(8).toString('hex')}`;
+  await take(path, owner, options);
+  return () => rm(path, {force: true});
 }
 
 async function take(
@@ -92,9 +83,9 @@ async function linked(own: string, path: string): Promise<boolean> {
 /** Whether its maker was a process of this machine that is gone. */
 async function isAbandoned(path: string): Promise<boolean> {
   const owner = await readFile(path, 'utf8').catch(() => '');
-  const [host, pid] = owner.split(' ');
+  const [host, pid, mark] = owner.split(' ');
   if (host !== hostname() || !/^\d{1,10}$/.test(pid ?? '')) return false;
-  if (Number(pid) === process.pid) return !held.has(owner);
+  if (Number(pid) === process.pid) return mark !== PROCESS_MARK;
   try {
     process.kill(Number(pid), 0);
     return false;
