@@ -124,13 +124,15 @@ function planDaemon(daemon: DaemonSettings, addresses: Addresses, notes: string[
 }
 
 /**
- * A member that has registered with a discovery service waits for the others as long as it takes: it cannot register
- * again. When it ends before they have come all the same, a program finds its place again (etcd-discovery/rejoin.ts).
+ * A member of a new cluster may wait for hosts that are not there yet. One that has registered with a discovery service
+ * waits as long as it takes: it cannot register again. When it ends before they have come all the same, a program finds
+ * its place again, which also tells the health checks what etcd waits for (update-engine/etcd-discovery/).
  */
 function waitForMembers(variables: ReadonlyMap<string, string>): string {
-  if (!variables.has('ETCD_DISCOVERY')) return '';
+  if (!['ETCD_DISCOVERY', 'ETCD_DISCOVERY_SRV', 'ETCD_INITIAL_CLUSTER'].some((key) => variables.has(key)))
+    return '';
   return [
-    'TimeoutStartSec=infinity',
+    ...(variables.has('ETCD_DISCOVERY') ? ['TimeoutStartSec=infinity'] : []),
     'RuntimeDirectory=etcd',
     'ExecStartPre=/usr/bin/node /usr/lib/caisson/etcd-discovery.mjs',
     'EnvironmentFile=-/run/etcd/discovered.env',

@@ -27,14 +27,28 @@ export interface RejoinWorld {
 
 const ASK_EVERY_MS = 5_000;
 
-/** Lines for etcd's environment; null where it does everything by itself. Throws when the service does not answer. */
-export async function rejoinSettings(env: EtcdEnvironment, world: RejoinWorld): Promise<string | null> {
-  const {ETCD_DISCOVERY: token = '', ETCD_NAME: name = '', ETCD_DATA_DIR: data = ''} = env;
+/** Whether etcd starts for the first time: no member that has begun, and no proxy. Neither asks who the members are. */
+export async function isFirstStart(
+  env: EtcdEnvironment,
+  {hasEntries}: Pick<RejoinWorld, 'hasEntries'>,
+): Promise<boolean> {
+  const {ETCD_DATA_DIR: data = '', ETCD_WAL_DIR: wal = `${data}/member/wal`} = env;
+  if (data === '') return false;
+  for (const directory of [wal, `${data}/proxy`]) if (await hasEntries(directory)) return false;
+  return true;
+}
+
+/**
+ * For a first start: lines for etcd's environment, or null where it does everything by itself. Throws when the service does
+ * not answer.
+ */
+export async function rejoinSettings(
+  env: EtcdEnvironment,
+  world: Omit<RejoinWorld, 'hasEntries'>,
+): Promise<string | null> {
+  const {ETCD_DISCOVERY: token = '', ETCD_NAME: name = ''} = env;
   const peerUrls = env['ETCD_INITIAL_ADVERTISE_PEER_URLS'] ?? '';
-  if (token === '' || name === '' || data === '' || peerUrls === '') return null;
-  // A member that has begun, or a proxy: neither asks the service.
-  for (const directory of [env['ETCD_WAL_DIR'] ?? `${data}/member/wal`, `${data}/proxy`])
-    if (await world.hasEntries(directory)) return null;
+  if (token === '' || name === '' || peerUrls === '') return null;
 
   const own = registrationOf(name, peerUrls);
   let said = '';

@@ -32,14 +32,21 @@ const MAX_NAMED = 5;
 
 /**
  * No unit of the release has failed, and none is still on its way: one that will fail in a minute must not pass now.
- * Units of the operator do not count: the release is on trial, not they.
+ * Units of the operator do not count: the release is on trial, not they. Those that are `waiting` may still be on their
+ * way: they wait for other machines.
  */
-export function judgeUnits(units: readonly UnitState[], ignored: readonly string[]): Verdict {
+export function judgeUnits(
+  units: readonly UnitState[],
+  ignored: readonly string[],
+  waiting: readonly string[] = [],
+): Verdict {
   const own = units.filter(
     ({name, path}) => path.startsWith(OWN_UNITS) && !ITSELF.has(name) && !ignored.includes(name),
   );
   const failed = own.filter(({active}) => active === 'failed').map(({name}) => name);
-  const starting = own.filter(({active}) => active === 'activating').map(({name, sub}) => `${name} (${sub})`);
+  const starting = own
+    .filter(({active, name}) => active === 'activating' && !waiting.includes(name))
+    .map(({name, sub}) => `${name} (${sub})`);
   if (failed.length > 0) return {passed: false, detail: `failed: ${listNames(failed)}`};
   if (starting.length > 0) return {passed: false, detail: `still starting: ${listNames(starting)}`};
   return {passed: true, detail: ''};

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
-import {type RejoinWorld, rejoinSettings} from '../../../../update-engine/etcd-discovery/rejoin.ts';
+import {
+  type RejoinWorld,
+  isFirstStart,
+  rejoinSettings,
+} from '../../../../update-engine/etcd-discovery/rejoin.ts';
 
 const TOKEN = 'http://discovery.example.com/1';
 const ENV = {
@@ -10,13 +14,13 @@ const ENV = {
   ETCD_INITIAL_ADVERTISE_PEER_URLS: 'http://10.0.0.1:2380',
 };
 
-interface World extends RejoinWorld {
+interface World extends Omit<RejoinWorld, 'hasEntries'> {
   readonly said: string[];
   readonly asked: string[];
 }
 
 /** A service that has one more member each time it is asked for them. */
-function world({full = [] as string[], names = ['one', 'two', 'three'], size = '3'} = {}): World {
+function world({names = ['one', 'two', 'three'], size = '3'} = {}): World {
   const [said, asked]: [string[], string[]] = [[], []];
   let here = 0;
   return {
@@ -33,11 +37,27 @@ function world({full = [] as string[], names = ['one', 'two', 'three'], size = '
       }));
       return Promise.resolve(JSON.stringify({node: {nodes}}));
     },
-    hasEntries: (directory) => Promise.resolve(full.includes(directory)),
     sleep: () => Promise.resolve(),
     say: (text) => void said.push(text),
   };
 }
+
+describe('isFirstStart', () => {
+  const full =
+    (...directories: string[]) =>
+    (directory: string) =>
+      Promise.resolve(directories.includes(directory));
+
+  it('is one until there is a member or a proxy', async () => {
+    assert.equal(await isFirstStart(ENV, {hasEntries: full()}), true);
+    assert.equal(await isFirstStart(ENV, {hasEntries: full('/var/lib/etcd')}), true);
+    assert.equal(await isFirstStart(ENV, {hasEntries: full('/var/lib/etcd/member/wal')}), false);
+    assert.equal(await isFirstStart(ENV, {hasEntries: full('/var/lib/etcd/proxy')}), false);
+    const apart = {...ENV, ETCD_WAL_DIR: '/srv/wal'};
+    assert.equal(await isFirstStart(apart, {hasEntries: full('/srv/wal')}), false);
+    assert.equal(await isFirstStart({}, {hasEntries: full()}), false);
+  });
+});
 
 describe('rejoinSettings', () => {
   it('waits for the others and then names them all, with the URL as token', async () => {
@@ -56,15 +76,12 @@ describe('rejoinSettings', () => {
     assert.equal(there.said.length, 3);
   });
 
-  it('leaves to etcd what has no URL, has begun, is a proxy, or has not registered', async () => {
-    for (const [env, full] of [
-      [{...ENV, ETCD_DISCOVERY: ''}, []],
-      [{...ENV, ETCD_INITIAL_ADVERTISE_PEER_URLS: undefined}, []],
-      [ENV, ['/var/lib/etcd/member/wal']],
-      [ENV, ['/var/lib/etcd/proxy']],
-      [{...ENV, ETCD_WAL_DIR: '/srv/wal'}, ['/srv/wal']],
-    ] as const) {
-      const there = world({full: [...full]});
+  it('leaves to etcd what has no URL or has not registered', async () => {
+    for (const env of [
+      {...ENV, ETCD_DISCOVERY: ''},
+      {...ENV, ETCD_INITIAL_ADVERTISE_PEER_URLS: undefined},
+    ]) {
+      const there = world();
       assert.equal(await rejoinSettings(env, there), null);
       assert.deepEqual(there.asked, []);
     }

@@ -59,6 +59,18 @@ describe('judgeUnits', () => {
   }
 });
 
+describe('judgeUnits of units that wait for other machines', () => {
+  it('lets them be on their way, but not fail', () => {
+    const etcd = (active: string): UnitState[] => [unit('etcd.service', active)];
+    assert.equal(judgeUnits(etcd('activating'), [], ['etcd.service']).passed, true);
+    assert.equal(judgeUnits(etcd('failed'), [], ['etcd.service']).passed, false);
+    assert.equal(
+      judgeUnits([...etcd('activating'), unit('a.service', 'activating')], [], ['etcd.service']).passed,
+      false,
+    );
+  });
+});
+
 describe('judgeEngine', () => {
   const running: EngineState = {
     loadState: 'loaded',
