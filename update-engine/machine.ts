@@ -12,7 +12,7 @@ import type {
   Effect,
   Event,
   Failure,
-  LookOutcome,
+  CheckOutcome,
   NextCheck,
   Settings,
   Situation,
@@ -171,6 +171,7 @@ function needReboot(state: State & {kind: 'need-reboot'}, event: Event, settings
       return keep({...state, isAsking: true}, {kind: 'job', job: {kind: 'look', target}});
     case 'looked':
       if (!isAsking) return null;
+      if (event.outcome.kind === 'withdrawn') return withdrawn(event.outcome.detail);
       if (target.kind === 'image') return lookedForImage(target, event.outcome);
       return keep(rested, {kind: 'record-check', outcome: event.outcome}, schedule('periodic'));
     case 'failed':
@@ -194,8 +195,17 @@ function needReboot(state: State & {kind: 'need-reboot'}, event: Event, settings
   }
 }
 
+/**
+ * Rejected: to restart into it all the same, as the lineage did. The release may have been withdrawn because the first
+ * hosts came back from it; and of two releases that wait one after the other the first costs a restart for nothing.
+ */
+function withdrawn(detail: string): Step {
+  const recorded: Effect = {kind: 'record-check', outcome: {kind: 'nothing', detail}};
+  return goIdle('soon', [recorded, {kind: 'withdraw', reason: detail}]);
+}
+
 /** Nothing lies on a disk: what is not offered any more need not be waited for. */
-function lookedForImage(target: Target, outcome: LookOutcome): Step {
+function lookedForImage(target: Target, outcome: CheckOutcome): Step {
   const recorded: Effect = {kind: 'record-check', outcome};
   if (outcome.kind !== 'newer-image') {
     const reason = `${target.version} is not offered any more`;
@@ -208,7 +218,7 @@ function lookedForImage(target: Target, outcome: LookOutcome): Step {
 }
 
 function imageTarget(version: string): Target {
-  return {version, slot: null, kind: 'image', isUrgent: false};
+  return {version, slot: null, kind: 'image', isUrgent: false, followsChannel: true};
 }
 
 function goIdle(next: NextCheck, before: readonly Effect[] = []): Step {

@@ -58,7 +58,13 @@ function judgeFromOtherSlot({health, slots}: BootFacts, pending: Pending, slot: 
   if (next.kind === 'boot' && next.slot.letter === slot.letter) {
     return {
       kind: 'awaiting-reboot',
-      target: {version: pending.version, slot: slot.letter, kind: 'update', isUrgent: false},
+      target: {
+        version: pending.version,
+        slot: slot.letter,
+        kind: 'update',
+        isUrgent: false,
+        followsChannel: pending.followsChannel,
+      },
     };
   }
   return {kind: 'abandoned', pending, reason: `slot ${slot.letter} was put back behind the running one`};
@@ -72,7 +78,7 @@ function judgeWithoutPending({slots, otherVersion}: BootFacts, running: Slot): S
   const version = otherVersion ?? 'unknown';
   return {
     kind: 'awaiting-reboot',
-    target: {version, slot: next.slot.letter, kind: 'rollback', isUrgent: false},
+    target: {version, slot: next.slot.letter, kind: 'rollback', isUrgent: false, followsChannel: false},
   };
 }
 

@@ -148,7 +148,13 @@ export function startHost({id, version, agenda, random, server, delays, fateOf}:
     later(delays.downloadMs * (0.5 + random()), () => {
       dispatch({kind: 'applied'});
       dispatch({kind: 'verified'});
-      const target: Target = {version: offer.version, slot: 'B', kind: 'update', isUrgent: false};
+      const target: Target = {
+        version: offer.version,
+        slot: 'B',
+        kind: 'update',
+        isUrgent: false,
+        followsChannel: true,
+      };
       dispatch({kind: 'committed', target});
     });
   }
@@ -221,6 +227,7 @@ function pendingOf(version: string, previousVersion: string, installedAt: number
     previousVersion,
     previousBuildId: '',
     previousSlot: 'A',
+    followsChannel: true,
     installedAt,
   };
 }

@@ -48,14 +48,39 @@ describe('a host that waits for its reboot', () => {
     await checkNow();
     const still = await engine.until(({lastCheck}) => lastCheck?.at !== before.lastCheck?.at, 'asked again');
     assert.equal(still.state, 'UPDATED_NEED_REBOOT');
-    assert.match(still.lastCheck?.detail ?? '', /still offers 1\.1\.0, and 1\.1\.0 waits for the reboot/);
+    assert.match(still.lastCheck?.detail ?? '', /still offers 1\.1\.0, which waits for the reboot/);
     assert.equal(still.waiting[0], '1.1.0 waits for a restart by hand: REBOOT_STRATEGY=off');
 
     await promote(bench.world(), '1.2.0');
     await checkNow();
-    const moved = await engine.until(({lastOffer}) => lastOffer?.version === '1.2.0', 'told of the next one');
-    assert.match(moved.lastCheck?.detail ?? '', /1\.1\.0 waits for the reboot and comes first/);
-    assert.equal(moved.pending?.version, '1.1.0');
+    const moved = await engine.until(({pending}) => pending === null, 'told of the next one');
+    assert.match(moved.lastCheck?.detail ?? '', /does not offer 1\.1\.0 any more, but 1\.2\.0/);
+    assert.equal(moved.pending, null);
+    assert.equal(moved.lastUpdate?.outcome, 'dropped');
+    assert.deepEqual([moved.nextBoot?.slot, moved.denied], [moved.slot, []]);
+    // The next one can be had at once.
+    assert.equal((await ctl(engine, 'update')).code, 0);
+    assert.equal((await engine.client.status()).pending?.version, '1.2.0');
+  });
+
+  it('does not start a release that was withdrawn, but keeps what an operator chose', async () => {
+    const {clock, checkNow} = manualChecks();
+    const engine = await bench.start({world: {clock}});
+    await promote(bench.world(), '1.2.0');
+    await ctl(engine, 'update');
+    assert.equal((await engine.client.status()).pending?.followsChannel, true);
+    await promote(bench.world(), '1.1.0');
+    await checkNow();
+    const {nextBoot, slot} = await engine.until(({pending}) => pending === null, 'withdrawn');
+    assert.equal(nextBoot?.slot, slot);
+    await ctl(engine, 'update --version 1.1.0');
+    const chosen = await engine.client.status();
+    assert.deepEqual([chosen.pending?.version, chosen.pending?.followsChannel], ['1.1.0', false]);
+    await promote(bench.world(), '1.2.0');
+    await checkNow();
+    const kept = await engine.until(({lastOffer}) => lastOffer?.version === '1.2.0', 'asked');
+    assert.match(kept.lastCheck?.detail ?? '', /1\.1\.0 waits for the reboot and comes first/);
+    assert.equal(kept.pending?.version, '1.1.0');
   });
 
   it('lives with a server that is away, and is reset while it is being asked', async () => {

@@ -23,6 +23,7 @@ export const PENDING: Pending = {
   previousVersion: '1.0.0',
   previousBuildId: 'b1',
   previousSlot: 'A',
+  followsChannel: true,
   installedAt: 1_800_000_000_000,
 };
 
@@ -36,9 +37,27 @@ export const OFFER: Offer = {
   source: {kind: 'file', path: '/var/update.payload'},
   wish: FILE_WISH,
 };
-export const TARGET: Target = {version: '2.0.0', slot: 'B', kind: 'update', isUrgent: false};
-export const BACK: Target = {version: '0.9.0', slot: 'B', kind: 'rollback', isUrgent: false};
-export const IMAGE: Target = {version: '2.0.0', slot: null, kind: 'image', isUrgent: false};
+export const TARGET: Target = {
+  version: '2.0.0',
+  slot: 'B',
+  kind: 'update',
+  isUrgent: false,
+  followsChannel: true,
+};
+export const BACK: Target = {
+  version: '0.9.0',
+  slot: 'B',
+  kind: 'rollback',
+  isUrgent: false,
+  followsChannel: false,
+};
+export const IMAGE: Target = {
+  version: '2.0.0',
+  slot: null,
+  kind: 'image',
+  isUrgent: false,
+  followsChannel: true,
+};
 export const NEWER_IMAGE = {kind: 'newer-image', version: '2.0.0', detail: 'a newer boot image'} as const;
 export const FAILURE: Failure = {
   stage: 'download',
@@ -93,6 +112,7 @@ export const EVENTS: readonly Event[] = [
   ...OUTCOMES.map((outcome) => ({kind: 'checked', outcome}) as const),
   {kind: 'looked', outcome: {kind: 'nothing', detail: 'nothing newer'}},
   {kind: 'looked', outcome: NEWER_IMAGE},
+  {kind: 'looked', outcome: {kind: 'withdrawn', detail: 'offered no more'}},
   {kind: 'prepared'},
   {kind: 'applied'},
   {kind: 'verified'},

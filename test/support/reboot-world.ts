@@ -108,6 +108,7 @@ export async function rebootWorld(debt: RebootDebt | null = null): Promise<Reboo
       },
       hooks: gate('hooks'),
     },
+    offer: gate('offer'),
     runPostGood: () => {
       log.push('post-good');
       return Promise.resolve(world.postGood);

@@ -171,22 +171,30 @@ describe('a cluster of three', () => {
     });
   });
 
-  it('goes on when the bad release is withdrawn', async (t) => {
+  it('lets go of a release that is withdrawn: nobody else starts it', async (t) => {
     await withStage(t, async (stage) => {
-      const bad = memberAt(stage, 0);
+      const [bad, good] = [memberAt(stage, 0), memberAt(stage, 1)];
       await failWith(bad, stage.version);
       await orderUpdate(bad, stage.url);
-      await untilStatus(stage, 'it rolls back and keeps the lock', (status) => {
+      await untilStatus(stage, 'the host takes the lock', (status) =>
+        holdersOf(status).includes(bad.plan.name),
+      );
+      await orderUpdate(good, stage.url);
+      await untilStatus(stage, 'it rolls back and keeps the lock, and the other waits', (status) => {
         const {host, silent} = statusOf(status, bad);
         const isKept = status.lock.kind === 'known' && status.lock.holders.some((holder) => holder.isKept);
-        return silent === null && host?.lastUpdate?.outcome === 'rolled-back' && isKept;
+        const isBack = silent === null && host?.lastUpdate?.outcome === 'rolled-back' && isKept;
+        return isBack && waitingOf(status).includes(good.plan.name);
       });
       await stage.withdraw();
       // It ends with an error code, because there is nothing.
       await bad.runAsRoot(['caissonctl', 'check']).catch(() => undefined);
-      await untilStatus(stage, 'the lock is free', (status) => {
-        return status.lock.kind === 'known' && status.lock.holders.length === 0;
+      const free = await untilStatus(stage, 'the lock is free, and the other has dropped it', (status) => {
+        const isFree = status.lock.kind === 'known' && status.lock.holders.length === 0;
+        return isFree && statusOf(status, good).host?.lastUpdate?.outcome === 'dropped';
       });
+      for (const member of stage.cluster.members)
+        assert.notEqual(statusOf(free, member).host?.version, stage.version);
     });
   });
 });

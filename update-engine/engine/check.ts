@@ -96,7 +96,7 @@ export async function checkServer(
 export async function lookAtServer(
   http: HttpExchange,
   url: string,
-  {version}: Target,
+  target: Target,
   {conf, host, signal}: Pick<CheckContext, 'conf' | 'host' | 'signal'>,
 ): Promise<Checked<LookOutcome>> {
   const result = await checkForUpdate({http, url}, host, {
@@ -108,19 +108,27 @@ export async function lookAtServer(
   if (result.kind === 'failed') {
     const {code, error, status} = result;
     if (!(error instanceof OmahaError && error.code === 'refused')) throw new CheckError(code, error, status);
-    const detail = `${url} does not say what it offers while ${version} waits for the reboot: ${error.message}`;
+    const detail = `${url} does not say what it offers while ${target.version} waits for the reboot: ${error.message}`;
     return {outcome: {kind: 'nothing', detail}, pollSeconds: null, onOffer: null};
   }
   const {pollSeconds} = result;
   const offered = result.kind === 'offered' ? result.offer.version : null;
-  return {outcome: describeLook(offered, version, url), pollSeconds, onOffer: {version: offered}};
+  return {outcome: describeLook(offered, target, url), pollSeconds, onOffer: {version: offered}};
 }
 
-function describeLook(offered: string | null, waiting: string, url: string): LookOutcome {
-  if (offered === null || offered === waiting) {
-    const what = offered === null ? 'offers nothing newer' : `still offers ${waiting}`;
-    return {kind: 'nothing', detail: `${url} ${what}, and ${waiting} waits for the reboot`};
+function describeLook(
+  offered: string | null,
+  {version: waiting, followsChannel}: Target,
+  url: string,
+): LookOutcome {
+  if (offered === waiting)
+    return {kind: 'nothing', detail: `${url} still offers ${waiting}, which waits for the reboot`};
+  if (followsChannel) {
+    const instead = offered === null ? '' : `, but ${offered}`;
+    return {kind: 'withdrawn', detail: `${url} does not offer ${waiting} any more${instead}`};
   }
+  if (offered === null)
+    return {kind: 'nothing', detail: `${url} offers nothing newer, and ${waiting} waits for the reboot`};
   return {kind: 'refused', version: offered, detail: `${waiting} waits for the reboot and comes first`};
 }
 

@@ -37,6 +37,11 @@ export async function performEffect(effect: WorldEffect, tools: EffectTools): Pr
       return giveUp(effect.pending, effect.reason, tools);
     case 'drop-pending':
       return dropPending(effect.reason, tools);
+    case 'withdraw':
+      // The restart first: it must not begin while the slot is being cleared.
+      tools.planner.cancelReboot();
+      await tools.slots.dropIdle();
+      return dropPending(effect.reason, tools);
     case 'record-check':
       return recordCheck(effect.outcome, tools);
     case 'record-failure':

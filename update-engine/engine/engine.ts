@@ -3,11 +3,12 @@ import {join} from 'node:path';
 import type {Orders, StatusSource} from '../api/server.ts';
 import type {Status} from '../api/status.ts';
 import {formatMetrics} from '../api/metrics.ts';
-import {type Situation, type State, statusOf} from '../machine/states.ts';
+import {type Situation, type State, statusOf, TIMER_WISH} from '../machine/states.ts';
 import {STATE_FILES} from '../paths.ts';
 import {createCoordinator} from '../reboot/coordinator.ts';
 import {markReboot} from '../reboot/marker.ts';
 import {openMemo} from '../reboot/memo.ts';
+import {createOfferGate} from '../reboot/offer.ts';
 import {lockKindOf, strategyOf} from '../reboot/strategy.ts';
 import {judgeBoot} from '../trial.ts';
 import {createBoard} from './board.ts';
@@ -33,6 +34,7 @@ export interface Engine extends StatusSource {
 
 export function createEngine(parts: EngineParts): Engine {
   const {clock, conf, state, slots, history, journal} = parts;
+  const hasServer = (): boolean => conf.current().settings.server.kind === 'url';
   const startedAt = clock.now();
   const board = createBoard({kind: 'starting'}, startedAt);
   const progress = openProgress(state, slots.place?.idle ?? null);
@@ -45,6 +47,12 @@ export function createEngine(parts: EngineParts): Engine {
     memo,
     touch,
     strategy: () => strategyOf(conf.current().settings.strategy),
+    offer: createOfferGate({
+      concerns: () => hasServer() && followsChannel(loop.state()),
+      lastAsked: () => history.read().lastCheck?.at ?? null,
+      askServer: () => loop.dispatch({kind: 'woken', wish: TIMER_WISH}),
+      now: () => clock.now(),
+    }),
   });
   const planner = createPlanner(parts, coordinator, board, (event) => loop.dispatch(event));
   const effectTools = {
@@ -57,7 +65,7 @@ export function createEngine(parts: EngineParts): Engine {
   const jobTools = {...parts, board, planner, progress, stagedUki};
   const loop = createLoop({
     journal,
-    settings: () => ({hasServer: conf.current().settings.server.kind === 'url'}),
+    settings: () => ({hasServer: hasServer()}),
     perform: (effect) => performEffect(effect, effectTools),
     runJob: (job, tell, signal) => runJob(job, jobTools, tell, signal),
     explain: (error, at) => ({kind: 'failed', failure: failureOf(error, stageOf(at), versionOf(at))}),
@@ -162,6 +170,10 @@ function otherVersion(
 /** The running system is good, and nobody wants a restart. */
 function isAtRest({kind}: State): boolean {
   return kind !== 'starting' && kind !== 'on-trial' && kind !== 'need-reboot';
+}
+
+function followsChannel(state: State): boolean {
+  return state.kind === 'need-reboot' && state.target.followsChannel;
 }
 
 function versionOf(state: State): string | null {

@@ -163,6 +163,7 @@ async function installOffer(
   if (place === null) throw new SlotError('no-slot', slots.absence ?? 'this host does not run from a slot');
   const facts = await readFacts(tools);
   const policy = policyOf(conf.current(), offer.wish);
+  const followsChannel = offer.source.kind === 'server' && offer.wish.version === null;
   const keys = await readTrustedKeys(paths.keys);
   await withSource(offer, tools, async (open) => {
     const checked = await install({
@@ -192,13 +193,14 @@ async function installOffer(
           previousBuildId: identity.buildId,
           previousSlot: place.active,
           installedAt: clock.now(),
+          followsChannel,
         }),
     });
     return checked;
   });
   return {
     kind: 'committed',
-    target: {version: offer.version, slot: place.idle, kind: 'update', isUrgent: false},
+    target: {version: offer.version, slot: place.idle, kind: 'update', isUrgent: false, followsChannel},
   };
 }
 

@@ -56,7 +56,7 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
     // interval that keeps such a host from restarting over and over.
     if (bootImage !== undefined) {
       const version = now.kind === 'need-reboot' ? now.target.version : identity.version;
-      return {version, slot: null, kind: 'requested'};
+      return {version, slot: null, kind: 'requested', followsChannel: false};
     }
     if (now.kind === 'need-reboot') return now.target;
     if (now.kind === 'on-trial') {
@@ -65,7 +65,7 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
     }
     const {place, absence} = slots;
     if (place === null) throw new ApiError('refused', absence ?? 'this host runs from no slot');
-    return {version: identity.version, slot: place.active, kind: 'requested'};
+    return {version: identity.version, slot: place.active, kind: 'requested', followsChannel: false};
   }
 
   return {
@@ -108,7 +108,13 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
         journal.warn(`slot ${place.idle} is the next to start: ${reason}`);
         loop.dispatch({
           kind: 'reboot-asked',
-          target: {version: other.version ?? 'unknown', slot: place.idle, kind: 'rollback', isUrgent: false, followsChannel: false},
+          target: {
+            version: other.version ?? 'unknown',
+            slot: place.idle,
+            kind: 'rollback',
+            isUrgent: false,
+            followsChannel: false,
+          },
         });
         return `slot ${place.idle} (${other.version ?? 'unknown version'}) starts with the next reboot, and ${identity.version} is denied`;
       }),

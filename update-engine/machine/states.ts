@@ -54,6 +54,8 @@ export interface Target {
   kind: 'update' | 'rollback' | 'requested' | 'image';
   /** An operator wants it now: of all conditions only the lock counts. */
   isUrgent: boolean;
+  /** Installed because the channel offers it; when the channel does not any more, it is dropped. */
+  followsChannel: boolean;
 }
 
 export const STAGES = ['check', 'prepare', 'download', 'verify', 'finalize'] as const;
@@ -102,7 +104,10 @@ export type CheckOutcome =
   /** This host installs nothing, but a restart may bring it. */
   | {kind: 'newer-image'; version: string; detail: string};
 
-export type LookOutcome = Exclude<CheckOutcome, {kind: 'offered'}>;
+export type LookOutcome =
+  | Exclude<CheckOutcome, {kind: 'offered'}>
+  /** What waits for the reboot is not what the channel offers any more. */
+  | {kind: 'withdrawn'; detail: string};
 
 export type Event =
   | {kind: 'booted'; situation: Situation}
@@ -140,6 +145,8 @@ export type Effect =
   | {kind: 'give-up'; pending: Pending; reason: string}
   /** What was installed is not to be started after all; the server hears of it. */
   | {kind: 'drop-pending'; reason: string}
+  /** The same, and the slot is cleared, so that the next start is the running release. */
+  | {kind: 'withdraw'; reason: string}
   | {kind: 'record-check'; outcome: CheckOutcome}
   | {kind: 'record-failure'; failure: Failure}
   /** Written down and told to the server, once for each installation. */

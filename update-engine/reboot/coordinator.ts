@@ -41,6 +41,7 @@ export interface RebootDoors {
 }
 
 export interface CoordinatorParts extends RebootDoors {
+  readonly offer: Gate;
   readonly clock: Clock;
   readonly random: () => number;
   readonly journal: Journal;
@@ -96,6 +97,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
   ): Promise<GateAnswer> {
     if (name === 'strategy') return askStrategy(strategy, plan);
     if (name === 'hooks') return askHooks(plan, signal);
+    if (name === 'offer') return parts.offer.ask(plan, signal);
     if (name !== 'lock') return gates[name].ask(plan, signal);
     const kind = lockKindOf(strategy);
     if (kind === null)
@@ -140,7 +142,7 @@ export function createCoordinator(parts: CoordinatorParts): Coordinator {
       const own: readonly GateName[] = onlyLock ? [] : ['strategy', 'window', 'inhibitors'];
       const early: readonly GateName[] =
         gates.sessions.blocksForever() && !onlyLock ? [...own, 'sessions'] : own;
-      const taken: readonly GateName[] = onlyLock ? ['lock'] : ['lock', 'sessions', 'hooks'];
+      const taken: readonly GateName[] = onlyLock ? ['lock'] : ['lock', 'offer', 'sessions', 'hooks'];
       const again: readonly GateName[] = onlyLock ? [] : ['window', 'inhibitors'];
       for (const [index, name] of [...early, ...taken, ...again].entries()) {
         const answer = await askOne(name, plan, signal);

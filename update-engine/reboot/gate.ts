@@ -1,7 +1,7 @@
 /**
  * One condition of a reboot. All of them must be open at once; one that cannot be evaluated is closed, and says so.
  */
-export const GATE_NAMES = ['strategy', 'window', 'inhibitors', 'lock', 'sessions', 'hooks'] as const;
+export const GATE_NAMES = ['strategy', 'window', 'inhibitors', 'lock', 'offer', 'sessions', 'hooks'] as const;
 export type GateName = (typeof GATE_NAMES)[number];
 
 export interface GateAnswer {

@@ -19,6 +19,8 @@ export const pendingSchema = z.object({
   previousSlot: z.enum(['A', 'B']),
   /** Milliseconds since 1970. */
   installedAt: time,
+  /** Installed because the channel offers it, not because an operator named it or handed over a file. */
+  followsChannel: z.boolean().default(false),
 });
 
 export const deniedSchema = z.object({

@@ -101,7 +101,7 @@ describe('step', () => {
     ]);
     assert.deepEqual(state, {
       kind: 'need-reboot',
-      target: {version: '2.1.0', slot: null, kind: 'image', isUrgent: false},
+      target: {version: '2.1.0', slot: null, kind: 'image', isUrgent: false, followsChannel: true},
       isAsking: false,
     });
     const asking = step(state, {kind: 'woken', wish: TIMER_WISH}, SETTINGS).state;
@@ -110,6 +110,18 @@ describe('step', () => {
       [withdrawn.state, kinds(withdrawn.effects)],
       [{kind: 'idle'}, ['record-check', 'drop-pending', 'schedule']],
     );
+  });
+
+  it('clears what the channel offers no more, and looks for something else soon', () => {
+    const asking: State = {kind: 'need-reboot', target: TARGET, isAsking: true};
+    const outcome = {kind: 'withdrawn', detail: 'gone'} as const;
+    const {state, effects} = step(asking, {kind: 'looked', outcome}, SETTINGS);
+    assert.deepEqual(state, {kind: 'idle'});
+    assert.deepEqual(effects, [
+      {kind: 'record-check', outcome: {kind: 'nothing', detail: 'gone'}},
+      {kind: 'withdraw', reason: 'gone'},
+      {kind: 'schedule', next: 'soon'},
+    ]);
   });
 
   it('reports what failed and goes on', () => {

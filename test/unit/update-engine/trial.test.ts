@@ -126,11 +126,11 @@ describe('judgeBoot', () => {
     const back = judgeBoot(facts({pending: null, slots: withB([2, 0, true])}));
     assert.deepEqual(update, {
       kind: 'awaiting-reboot',
-      target: {version: '2.0.0', slot: 'B', kind: 'update', isUrgent: false},
+      target: {version: '2.0.0', slot: 'B', kind: 'update', isUrgent: false, followsChannel: true},
     });
     assert.deepEqual(back, {
       kind: 'awaiting-reboot',
-      target: {version: '2.0.0', slot: 'B', kind: 'rollback', isUrgent: false},
+      target: {version: '2.0.0', slot: 'B', kind: 'rollback', isUrgent: false, followsChannel: false},
     });
   });
 });

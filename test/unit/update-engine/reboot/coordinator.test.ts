@@ -28,12 +28,14 @@ describe('ask', () => {
     assert.deepEqual(await coordinator.ask(PLAN, signal, false), {kind: 'go'});
     assert.equal(world.written?.heldSince, 500);
     assert.deepEqual(log, [
-      ...['window', 'inhibitors', 'writes restart', 'acquires', 'writes restart', 'sessions'],
+      ...['window', 'inhibitors', 'writes restart', 'acquires', 'writes restart', 'offer', 'sessions'],
       ...['writes restart, hooks', 'hooks', 'window', 'inhibitors'],
     ]);
     assert.deepEqual(
       coordinator.view().map(({name, answer}) => `${name} ${answer}`),
-      ['strategy', 'window', 'inhibitors', 'lock', 'sessions', 'hooks'].map((name) => `${name} open`),
+      ['strategy', 'window', 'inhibitors', 'lock', 'offer', 'sessions', 'hooks'].map(
+        (name) => `${name} open`,
+      ),
     );
   });
 
@@ -43,7 +45,14 @@ describe('ask', () => {
     world.answers.set('hooks', closed('drain: exit code 1'));
     const answer = await world.coordinator.ask(PLAN, signal, false);
     assert.deepEqual(answer, {kind: 'wait', reason: 'drain: exit code 1', againMs: 60_000});
-    assert.deepEqual(world.log, ['window', 'inhibitors', 'sessions', 'writes restart, hooks', 'hooks']);
+    assert.deepEqual(world.log, [
+      'window',
+      'inhibitors',
+      'offer',
+      'sessions',
+      'writes restart, hooks',
+      'hooks',
+    ]);
   });
 
   it('takes no lock while a window is closed, and gives back what it has', async () => {
