@@ -110,7 +110,11 @@ describe('parseRebootSettings', () => {
     ['windows', {REBOOT_WINDOW_ZONE: 'Mars/Olympus'}, /^REBOOT_WINDOW_ZONE="Mars\/Olympus" is no time zone/],
     ['sessionWaitMs', {REBOOT_SESSION_WAIT: '5'}, /^REBOOT_SESSION_WAIT="5" is no duration/],
     ['sessionWaitMs', {REBOOT_SESSION_WAIT: '-1m'}, /is not from 0s to 168h/],
-    ['imageIntervalMs', {REBOOT_IMAGE_INTERVAL: '721h'}, /^REBOOT_IMAGE_INTERVAL="721h" is not from 1s to 720h/],
+    [
+      'imageIntervalMs',
+      {REBOOT_IMAGE_INTERVAL: '721h'},
+      /^REBOOT_IMAGE_INTERVAL="721h" is not from 1s to 720h/,
+    ],
     ['hookTimeoutMs', {REBOOT_HOOK_TIMEOUT: '10ms'}, /^REBOOT_HOOK_TIMEOUT="10ms" is not from 1s to 24h/],
     ['etcd', {LOCKSMITHD_ENDPOINT: '127.0.0.1:2379'}, /^LOCKSMITHD_ENDPOINT=.* is no http or https address/],
     ['etcd', {LOCKSMITHD_ENDPOINT: 'http://a:1,'.repeat(17)}, /more than 16/],
