@@ -154,7 +154,8 @@ describe('a first boot by ignition.config.url', () => {
         await console.waitFor(/restarting in 5 minutes/, BOOT);
 
         server.answers.set('/config', {status: 503});
-        await machine.reset();
+        // By itself, after the five minutes.
+        await console.waitFor(/reboot: Restarting system/, BOOT);
         await console.waitFor(/GET result: Service Unavailable; trying again/, BOOT);
         server.answers.set('/config', good);
         await stage.inside(machine, async (guest) => {
