@@ -12,7 +12,13 @@ const WAIT_SECONDS = 120;
 /** Throws IgnitionError when no card gets an address. */
 export async function bringNetworkUp(host: FirstBootHost): Promise<void> {
   host.show('first boot: the config has to be fetched; asking for an address');
-  await host.exec(['systemctl', 'start', ...NETWORK_UNITS], {env: IN_INITRD, timeoutMs: 60_000});
+  try {
+    await host.exec(['systemctl', 'start', ...NETWORK_UNITS], {env: IN_INITRD, timeoutMs: 120_000});
+  } catch (error) {
+    throw new IgnitionError('bad-config', `the network does not start\n${await journalOfUnits(host)}`, {
+      cause: error,
+    });
+  }
   try {
     await host.exec(
       [
@@ -28,6 +34,17 @@ export async function bringNetworkUp(host: FirstBootHost): Promise<void> {
       cause: error,
       hint: 'check the cable and the DHCP server',
     });
+  }
+}
+
+/** Systemd says only that a unit failed, and nobody can look at this journal later. */
+async function journalOfUnits(host: FirstBootHost): Promise<string> {
+  const units = NETWORK_UNITS.flatMap((unit) => ['--unit', unit]);
+  const options = ['--boot', '--lines=8', '--output=cat', '--no-pager'];
+  try {
+    return (await host.exec(['journalctl', ...options, ...units], {timeoutMs: 30_000})).stdout.trimEnd();
+  } catch {
+    return 'its journal cannot be read';
   }
 }
 
