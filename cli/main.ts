@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, (signal: AbortSignal) => Promise<unknown
   rehearse: async () => (await import('./rehearse.ts')).rehearseCommand,
   run: async (signal) => (await import('./run.ts')).runCommand(signal),
   serve: async (signal) => (await import('./serve.ts')).serveCommand(signal),
+  server: async (signal) => (await import('./server.ts')).serverCommand(signal),
   ssh: async () => (await import('./ssh.ts')).sshCommand,
 };
 

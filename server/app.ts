@@ -46,7 +46,8 @@ export function createApp(options: AppOptions): (request: ServerRequest) => Prom
   };
 }
 
-async function only(
+/** Refuses other methods. */
+export async function only(
   {method}: ServerRequest,
   methods: readonly string[],
   answer: () => Promise<ServerAnswer>,
@@ -79,8 +80,8 @@ async function answerUpdate(request: ServerRequest, options: AppOptions): Promis
   }
 }
 
-/** Of what the host called this server. */
-function baseOf({headers, isTls}: ServerRequest): string | null {
+/** Of what the host called this server; null when no address can be made of that. */
+export function baseOf({headers, isTls}: ServerRequest): string | null {
   const {host} = headers;
   return host !== undefined && /^([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?$/.test(host)
     ? `${isTls ? 'https' : 'http'}://${host}`
@@ -110,7 +111,7 @@ async function answerStatus({dir, releases, fleet, signal}: AppOptions): Promise
   };
 }
 
-function plain(status: number, text: string): ServerAnswer {
+export function plain(status: number, text: string): ServerAnswer {
   return {
     status,
     headers: {'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff'},

@@ -63,6 +63,7 @@ function check(
     status: 'ok',
     pollSeconds: null,
     codebases: [codebaseOf(release)],
+    hold: null,
     manifest: {
       version,
       packages: [{name: PAYLOAD_NAME, bytes, sha1, sha256, required: true}],
@@ -99,5 +100,5 @@ function hasPrefix(version: string, prefix: string): boolean {
 }
 
 function withoutUpdate(status: string): UpdateCheck {
-  return {status, pollSeconds: null, codebases: [], manifest: null};
+  return {status, pollSeconds: null, codebases: [], manifest: null, hold: null};
 }

@@ -30,6 +30,22 @@ export interface UpdateCheck {
   /** The folders in which the packages lie. */
   readonly codebases: readonly string[];
   readonly manifest: UpdateManifest | null;
+  /** Why there is nothing yet; null without. Clients of the lineage do not know it, and see `noupdate`. */
+  readonly hold: UpdateHold | null;
+}
+
+/** Ours: attributes of `updatecheck` that begin with `hold_`. */
+export interface UpdateHold {
+  /** A word: `pace`, `halted` and so on; see docs/rollout.md. */
+  readonly reason: string;
+  /** What the host would get. */
+  readonly version: string;
+  /** In line: 1 is next; null when it is in none. */
+  readonly position: number | null;
+  /** Not before that, seconds since 1970; null when nobody knows. */
+  readonly notBefore: number | null;
+  /** A sentence for people. */
+  readonly detail: string;
 }
 
 export interface UpdateManifest {
@@ -77,8 +93,8 @@ export function encodeResponse({server, apps}: OmahaResponse): Uint8Array {
   );
 }
 
-function checkElement({status, pollSeconds, codebases, manifest}: UpdateCheck): XmlElement {
-  return element('updatecheck', {status, PollInterval: pollSeconds ?? undefined}, [
+function checkElement({status, pollSeconds, codebases, manifest, hold}: UpdateCheck): XmlElement {
+  return element('updatecheck', {status, PollInterval: pollSeconds ?? undefined, ...holdAttributes(hold)}, [
     ...(codebases.length === 0
       ? []
       : [
@@ -90,6 +106,18 @@ function checkElement({status, pollSeconds, codebases, manifest}: UpdateCheck): 
         ]),
     ...(manifest === null ? [] : [manifestElement(manifest)]),
   ]);
+}
+
+function holdAttributes(hold: UpdateHold | null): Record<string, string | number | undefined> {
+  if (hold === null) return {};
+  const {reason, version, position, notBefore, detail} = hold;
+  return {
+    hold_reason: reason,
+    hold_version: version,
+    hold_position: position ?? undefined,
+    hold_not_before: notBefore ?? undefined,
+    hold_detail: detail,
+  };
 }
 
 function manifestElement({version, packages, actions}: UpdateManifest): XmlElement {
@@ -152,6 +180,19 @@ function decodeCheck(check: XmlElement): UpdateCheck {
         ? []
         : childrenOf(urls, 'url', MAX_URLS).map((url) => requiredTextOf(url, 'codebase')),
     manifest: manifest === undefined ? null : decodeManifest(manifest),
+    hold: decodeHold(check),
+  };
+}
+
+function decodeHold(check: XmlElement): UpdateHold | null {
+  const reason = textOf(check, 'hold_reason');
+  if (reason === '') return null;
+  return {
+    reason,
+    version: textOf(check, 'hold_version'),
+    position: countOf(check, 'hold_position'),
+    notBefore: countOf(check, 'hold_not_before'),
+    detail: textOf(check, 'hold_detail'),
   };
 }
 

@@ -80,6 +80,8 @@ export interface Ledger {
   resume(now: number): void;
   /** A person lets machines try again that were given up. */
   retry(now: number): number;
+  /** The machine follows another group now; what became of it here does not count any more. */
+  forget(id: string): void;
   member(id: string): Member | undefined;
   members(): Iterable<Member>;
   standing(id: string): Standing;
@@ -311,6 +313,10 @@ export function openLedger({policy, state: initial, members}: LedgerOptions): Le
       const out = [...tally.members()].filter(({progress}) => progress.kind === 'out');
       for (const member of out) put(retried(member, wayFor(member), now));
       return out.length;
+    },
+    forget(id) {
+      tally.delete(id);
+      changed.delete(id);
     },
     member: (id) => tally.get(id),
     members: () => tally.members(),

@@ -34,6 +34,7 @@ export interface Tally {
   members(): Iterable<Member>;
   /** Also takes it as present, if it waits. */
   put(member: Member): void;
+  delete(id: string): void;
   standing(id: string): Standing;
   keyOf(member: Member): number;
   inFlight(): number;
@@ -122,6 +123,13 @@ export function createTally({seed, canary}: Pick<RolloutPolicy, 'seed' | 'canary
       members.set(member.id, member);
       count(member, 1);
       list(member, keyOf(member));
+    },
+    delete(id) {
+      const member = members.get(id);
+      if (member === undefined) return;
+      count(member, -1);
+      unlist(member);
+      members.delete(id);
     },
     standing,
     keyOf,

@@ -58,6 +58,7 @@ function answer(): Uint8Array {
           status: 'ok',
           pollSeconds: null,
           codebases: [codebase],
+          hold: null,
           manifest: {
             version: VERSION,
             packages: [{name, bytes, sha1: '', sha256, required: true}],

@@ -243,6 +243,7 @@ describe('an answer', () => {
             status: 'ok',
             pollSeconds: 2700,
             codebases: ['http://a.example/x/', 'http://b.example/y/'],
+            hold: null,
             manifest: {
               version: '1.4.0',
               packages: [
@@ -269,6 +270,27 @@ describe('an answer', () => {
       ],
     };
     assert.deepEqual(decodeResponse(encodeResponse(response)), response);
+  });
+
+  it('carries why a host has to wait, which clients that do not know it pass over', () => {
+    const holds = [
+      {
+        reason: 'pace',
+        version: '1.4.0',
+        position: 12,
+        notBefore: 1_767_000_000,
+        detail: 'its turn <has> "not" come',
+      },
+      {reason: 'halted', version: '1.4.0', position: null, notBefore: null, detail: ''},
+    ];
+    for (const hold of holds) {
+      const updateCheck = {status: 'noupdate', pollSeconds: null, codebases: [], manifest: null, hold};
+      const app = {appId: CAISSON_APP_ID, status: 'ok', ping: true, events: 0, updateCheck};
+      const response = {server: 'caisson', apps: [app]};
+      const read = decodeResponse(encodeResponse(response));
+      assert.deepEqual(read, response);
+      assert.deepEqual(readOutcome(read, CAISSON_APP_ID), {offer: null, pollSeconds: null});
+    }
   });
 
   it('survives damage', () => {
