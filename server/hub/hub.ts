@@ -63,6 +63,8 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
   const groups = new Map<string, GroupAtWork>();
   const facts = new Map<string, MachineFacts>();
   const groupOf = new Map<string, string>();
+  /** As they were handed to the writer last, which does not lose them. */
+  const keptStates = new Map<string, Summary['state']>();
   let releases: ReadonlyMap<string, OfferedRelease> = new Map();
 
   async function refresh(at: number): Promise<void> {
@@ -110,7 +112,10 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
         const known = facts.get(member.id);
         if (known !== undefined) machines.push({groupId: id, facts: known, member});
       }
-      states.set(id, ledger.summary().state);
+      const {state} = ledger.summary();
+      if (keptStates.get(id) === state) continue;
+      keptStates.set(id, state);
+      states.set(id, state);
     }
     await writer.keep({machines, events, grants, states});
   }
