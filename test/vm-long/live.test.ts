@@ -16,7 +16,7 @@ import {statusOf, statusUntil} from '../vm/support/updates.ts';
 const NAME = 'local/busybox:1';
 const LONG = {deadlineMs: 900_000};
 const UUID = '0f5a2f4e-6b8e-4a57-9a5c-2f6b1f0f5e12';
-const DISK_BYTES = 2 * 1024 ** 3;
+const DISK_BYTES = 512 * 1024 ** 2;
 
 async function scratch(t: TestContext): Promise<string> {
   const folder = await mkdtemp(join(GUEST_FOLDER, 'live-'));
