@@ -16,6 +16,9 @@ abortOnSignals(
   (signal) => new InstallerError('interrupted', `stopped by ${signal}`),
 );
 
+// Where an ordinary user's PATH does not look: mkfs.ext4, blkdiscard, blockdev.
+process.env['PATH'] = `${process.env['PATH'] ?? '/usr/bin:/bin'}:/usr/sbin:/sbin`;
+
 let touched: 'nothing' | 'wiped' | 'installed' = 'nothing';
 const write = (text: string): void => void process.stderr.write(text);
 
