@@ -72,11 +72,15 @@ export async function answerApi(request: ServerRequest, tools: ApiTools): Promis
     const token = /^Bearer (\S{1,200})$/.exec(request.headers['authorization'] ?? '')?.[1];
     const by = token === undefined ? null : await findToken(tools.database, token);
     if (by === null)
-      return {...json(401, {error: 'a token is needed'}), headers: {...JSON_HEADERS, 'www-authenticate': 'Bearer'}};
+      return {
+        ...json(401, {error: 'a token is needed'}),
+        headers: {...JSON_HEADERS, 'www-authenticate': 'Bearer'},
+      };
     const path = request.path.slice(API_PREFIX.length);
     const fitting = ROUTES.filter((route) => route.path.test(path));
     const route = fitting.find(({method}) => method === request.method);
-    if (route === undefined) return json(fitting.length === 0 ? 404 : 405, {error: 'there is no such thing here'});
+    if (route === undefined)
+      return json(fitting.length === 0 ? 404 : 405, {error: 'there is no such thing here'});
     if (!mayActAs(by.role, route.role))
       return json(403, {error: `a token with the role ${route.role} is needed, and this one has ${by.role}`});
     const name = route.path.exec(path)?.[1] ?? '';
@@ -101,7 +105,8 @@ async function promote({body, name, by}: Call, tools: ApiTools): Promise<unknown
   const {database, hub, folder, vouch, now, signal} = tools;
   const {version, allowDowngrade} = read(body, promotionSchema);
   const found = (await folder.scan(signal)).find((state) => versionOf(state) === version);
-  if (found === undefined) throw new ServerError('no-release', `there is no release ${version} in the folder`);
+  if (found === undefined)
+    throw new ServerError('no-release', `there is no release ${version} in the folder`);
   if (found.kind === 'unfit')
     throw new ServerError('no-release', `release ${version} cannot be offered: ${found.reason}`);
   await vouch(found.release);
@@ -118,7 +123,11 @@ async function putGroup({body, name}: Call, {database, hub, newId, now}: ApiTool
   const known = (await listGroups(database)).find((group) => group.name === name);
   if (known === undefined) await addGroup(database, {id: newId(), name, channel, document}, now());
   else if (known.channel === channel) await setGroupPolicy(database, known.id, document);
-  else throw new ServerError('exists', `group ${name} follows ${known.channel}; make another group for ${channel}`);
+  else
+    throw new ServerError(
+      'exists',
+      `group ${name} follows ${known.channel}; make another group for ${channel}`,
+    );
   await hub.refresh(now());
   return {group: name, channel, policy};
 }

@@ -89,7 +89,9 @@ export async function serveHub(options: HubServerOptions): Promise<HubServer> {
       if (path.startsWith(API_PREFIX)) return answerApi(request, tools);
       const sha256 = PAYLOAD_ROUTE.exec(path)?.[1];
       if (sha256 === undefined)
-        return Promise.resolve(plain(404, `this is a release server of Caisson: /v1/update/, ${API_PREFIX}status`));
+        return Promise.resolve(
+          plain(404, `this is a release server of Caisson: /v1/update/, ${API_PREFIX}status`),
+        );
       return only(request, ['GET', 'HEAD'], async () => {
         const states = await folder.scan(stopped.signal);
         const found = states.find((state) => state.kind === 'served' && state.release.sha256 === sha256);
@@ -146,7 +148,11 @@ async function makeFirstToken(
     random,
     now,
     onLine,
-  }: {readonly random: (bytes: number) => Buffer; readonly now: number; readonly onLine: (text: string) => void},
+  }: {
+    readonly random: (bytes: number) => Buffer;
+    readonly now: number;
+    readonly onLine: (text: string) => void;
+  },
 ): Promise<void> {
   if ((await listTokens(database)).length > 0) return;
   const token = await addToken(database, {name: 'admin', role: 'admin'}, {random, now});
