@@ -114,7 +114,7 @@ export function rehearse(scenario: Scenario): Rehearsal {
   const samples: Sample[] = [];
   const sample = (): void => {
     const {good} = ledger.summary().outcomes;
-    samples.push({ms: agenda.now() - startAt, granted: granted.size, good, hit: hit.size});
+    samples.push({ms: Math.round(agenda.now() - startAt), granted: granted.size, good, hit: hit.size});
   };
   let isOver = false;
   const goesOn = (): boolean => !isOver && agenda.now() - startAt < limitMs;
@@ -143,10 +143,13 @@ export function rehearse(scenario: Scenario): Rehearsal {
     hit: hit.size,
     hitBeforeHalt,
     inFlightAtHalt,
-    halt: state.stopped === null ? null : {ms: state.stopped.at - startAt, reason: state.stopped.reason},
+    halt:
+      state.stopped === null
+        ? null
+        : {ms: Math.round(state.stopped.at - startAt), reason: state.stopped.reason},
     checks,
     events,
-    ms: agenda.now() - startAt,
+    ms: Math.round(agenda.now() - startAt),
     isOver,
     samples,
   };
