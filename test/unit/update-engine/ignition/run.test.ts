@@ -161,6 +161,24 @@ describe('configureFirstBoot', () => {
     assert.ok(calls.includes('ip link set eth0 down'));
   });
 
+  it('shows the journal of a network that does not start', async (t) => {
+    const {host} = await world(
+      t,
+      {[IGNITION_PATHS.commandLine]: 'ignition.config.url=http://a/'},
+      async (_stage, root) => writeFile(join(root, IGNITION_PATHS.needsNetwork), ''),
+    );
+    const passOn = host.exec.bind(host);
+    host.exec = (argv, options) => {
+      const output = {exitCode: 1, stderr: '', stdout: ''};
+      if (argv[0] === 'journalctl')
+        return Promise.resolve({...output, exitCode: 0, stdout: 'no permission\n'});
+      if (argv[0] === 'systemctl')
+        return Promise.reject(new ExecError('failed', argv, 'command failed', output));
+      return passOn(argv, options);
+    };
+    await assert.rejects(configureFirstBoot(host), {message: 'the network does not start\nno permission'});
+  });
+
   it('only ends the first boot of a host without a config', async (t) => {
     const {host, calls} = await world(t, {[FIRMWARE]: '#cloud-config\n'});
     await configureFirstBoot(host);
