@@ -2,7 +2,7 @@
  * The network for a config that has to be fetched: the host's own networkd and resolved, for as long as Ignition runs.
  * Rejected: network in every initrd, which hosts without such a config would carry and wait for.
  */
-import {readdir} from 'node:fs/promises';
+import {readdir, symlink} from 'node:fs/promises';
 import {IgnitionError} from '../../formats/ignition/errors.ts';
 import {type FirstBootHost, at} from './host.ts';
 import {NETWORK_UNITS} from './paths.ts';
@@ -12,6 +12,7 @@ const WAIT_SECONDS = 120;
 /** Throws IgnitionError when no card gets an address. */
 export async function bringNetworkUp(host: FirstBootHost): Promise<void> {
   host.show('first boot: the config has to be fetched; asking for an address');
+  await makeResolverFile(host);
   try {
     await host.exec(['systemctl', 'start', ...NETWORK_UNITS], {env: IN_INITRD, timeoutMs: 120_000});
   } catch (error) {
@@ -35,6 +36,14 @@ export async function bringNetworkUp(host: FirstBootHost): Promise<void> {
       hint: 'check the cable and the DHCP server',
     });
   }
+}
+
+/** As tmpfiles.d makes it later in every boot; without it Ignition asks a name server on this machine. */
+async function makeResolverFile(host: FirstBootHost): Promise<void> {
+  const path = at(host, '/etc/resolv.conf');
+  await symlink('../run/systemd/resolve/stub-resolv.conf', path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  });
 }
 
 /** Systemd says only that a unit failed, and nobody can look at this journal later. */

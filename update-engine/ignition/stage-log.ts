@@ -65,13 +65,14 @@ export function createStageLog(): StageLog {
         unknownKeys.add(
           `unknown key ${unknown[1]?.replace(/^\$\./, '')} at line ${unknown[2]}, column ${unknown[3]}`,
         );
-      const asked = /^(?:GET|PUT) (\S+): attempt #\d+$/.exec(text);
+      // In the stage of files the name of the operation stands before it.
+      const asked = /(?:^|: )(?:GET|PUT) (\S+): attempt #\d+$/.exec(text);
       if (asked !== null) {
         url = asked[1] ?? '';
         requests += 1;
         isOpen = true;
       }
-      const answer = /^(?:GET|PUT) (?:error: (.*)|result: (.*))$/.exec(text);
+      const answer = /(?:^|: )(?:GET|PUT) (?:error: (.*)|result: (.*))$/.exec(text);
       if (answer !== null) {
         isOpen = false;
         result = answer[1] ?? answer[2] ?? '';
