@@ -48,7 +48,7 @@ describe('createStageLog', () => {
     assert.equal(createStageLog().hear('INFO     : GET result: OK').trouble, null);
     const file = 'INFO     : files: createFiles: op(5): GET';
     log.hear(`${file} http://c/: attempt #1`);
-    assert.equal(log.request?.url, 'http://c/');
+    assert.equal(log.request.url, 'http://c/');
     assert.match(log.hear(`${file} error: Get "http://c/": dial tcp`).trouble ?? '', /GET error: Get/);
   });
 
