@@ -4,7 +4,7 @@
  * engine to decide.
  */
 import {OmahaError} from './errors.ts';
-import type {OmahaResponse, UpdateCheck} from './response.ts';
+import type {OmahaResponse, UpdateCheck, UpdateHold} from './response.ts';
 
 export interface Offer {
   /** A word for people and for the engine's own checks; nothing signed says it yet. */
@@ -20,8 +20,10 @@ export interface Offer {
 }
 
 export interface CheckOutcome {
-  /** Null: there is nothing newer. */
+  /** Null: there is nothing newer, or nothing yet. */
   readonly offer: Offer | null;
+  /** Why there is nothing yet; null when there is nothing newer, or the server does not say. */
+  readonly hold: UpdateHold | null;
   /** Clamped; null when the server has no wish. */
   readonly pollSeconds: number | null;
 }
@@ -53,8 +55,8 @@ export function readOutcome(response: OmahaResponse, appId: string): CheckOutcom
     check.pollSeconds === null
       ? null
       : Math.min(MAX_POLL_SECONDS, Math.max(MIN_POLL_SECONDS, check.pollSeconds));
-  if (check.status === 'noupdate') return {offer: null, pollSeconds};
-  if (check.status === 'ok') return {offer: readOffer(check), pollSeconds};
+  if (check.status === 'noupdate') return {offer: null, hold: check.hold, pollSeconds};
+  if (check.status === 'ok') return {offer: readOffer(check), hold: null, pollSeconds};
   // Some servers put the reason into the status of the app, and only a general word here.
   const reason = app.status.startsWith('error')
     ? `${app.status} (${check.status})`

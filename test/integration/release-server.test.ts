@@ -88,7 +88,7 @@ async function offerOf(
 
 describe('a host', () => {
   it('is offered what was promoted, at once, and gets its bytes', async () => {
-    assert.deepEqual(await check(), {kind: 'nothing', pollSeconds: null});
+    assert.deepEqual(await check(), {kind: 'nothing', hold: null, pollSeconds: null});
     await promoteTo('1.1.0');
     const offer = await offerOf(check());
     assert.deepEqual([offer.version, offer.bytes], ['1.1.0', payload.length]);
@@ -175,7 +175,7 @@ describe('promote', () => {
     await promoteTo('1.1.0');
     await refuses('older', /stable is at 1\.1\.0/, promoteTo('1.0.0'));
     await promoteTo('1.0.0', true);
-    assert.deepEqual(await check(), {kind: 'nothing', pollSeconds: null});
+    assert.deepEqual(await check(), {kind: 'nothing', hold: null, pollSeconds: null});
   });
 
   const faulty: [string, Uint8Array, RegExp][] = [
@@ -197,7 +197,7 @@ describe('promote', () => {
         join(dir, 'channels.json'),
         formatChannels({stable: {version: '1.3.0', promotedAt: 0, allowDowngrade: false, past: []}}),
       );
-      assert.deepEqual(await check(), {kind: 'nothing', pollSeconds: null});
+      assert.deepEqual(await check(), {kind: 'nothing', hold: null, pollSeconds: null});
       await rm(join(dir, '1.3.0'), {recursive: true});
     });
 

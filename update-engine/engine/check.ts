@@ -1,6 +1,7 @@
 /** The check: what is on offer, by the server or in a file, and whether this host wants it. */
 import type {KeyObject} from 'node:crypto';
 import {OmahaError} from '../../formats/omaha/errors.ts';
+import type {UpdateHold} from '../../formats/omaha/response.ts';
 import {eventOfCheck, type OmahaHost} from '../omaha/request-of.ts';
 import {checkForUpdate} from '../omaha/client.ts';
 import {type PayloadState, payloadStateFor, waitsUntil} from '../omaha/payload-policy.ts';
@@ -64,12 +65,13 @@ export async function checkServer(
   if (result.kind === 'nothing') {
     const detail =
       wish.version === null
-        ? `${url} has nothing newer for this host`
+        ? describeHold(result.hold, url)
         : `${url} does not offer ${wish.version} to this host, which runs ${facts.version} and follows ${host.group}`;
     return {
       outcome: {kind: 'nothing', detail},
       pollSeconds,
-      onOffer: wish.version === null ? {version: null} : null,
+      // What is held back from this host is offered all the same.
+      onOffer: wish.version === null ? {version: result.hold?.version ?? null} : null,
     };
   }
   const found = result.offer;
@@ -112,8 +114,20 @@ export async function lookAtServer(
     return {outcome: {kind: 'nothing', detail}, pollSeconds: null, onOffer: null};
   }
   const {pollSeconds} = result;
-  const offered = result.kind === 'offered' ? result.offer.version : null;
+  if (result.kind === 'nothing' && result.hold?.version === target.version) {
+    const detail = describeHold(result.hold, url);
+    // It would not be given out now; to drop it for that would only cost another download.
+    const kind = result.hold.reason === 'halted' && target.followsChannel ? 'withdrawn' : 'nothing';
+    return {outcome: {kind, detail}, pollSeconds, onOffer: null};
+  }
+  const offered = result.kind === 'offered' ? result.offer.version : (result.hold?.version ?? null);
   return {outcome: describeLook(offered, target, url), pollSeconds, onOffer: {version: offered}};
+}
+
+function describeHold(hold: UpdateHold | null, url: string): string {
+  return hold === null
+    ? `${url} has nothing newer for this host`
+    : `${url} has ${hold.version} for this host, but not yet: ${hold.detail}`;
 }
 
 function describeLook(

@@ -8,7 +8,7 @@ import {
   type OmahaRequest,
   encodeRequest,
 } from '../../formats/omaha/request.ts';
-import {type OmahaResponse, decodeResponse} from '../../formats/omaha/response.ts';
+import {type OmahaResponse, type UpdateHold, decodeResponse} from '../../formats/omaha/response.ts';
 import {MAX_XML_BYTES} from '../../formats/omaha/xml.ts';
 import {HttpError} from '../../platform/http-error.ts';
 import {postBytes} from '../../platform/http-post.ts';
@@ -22,7 +22,7 @@ export interface OmahaServer {
 }
 
 export type CheckResult =
-  | {readonly kind: 'nothing'; readonly pollSeconds: number | null}
+  | {readonly kind: 'nothing'; readonly hold: UpdateHold | null; readonly pollSeconds: number | null}
   | {readonly kind: 'offered'; readonly offer: Offer; readonly pollSeconds: number | null}
   | {
       readonly kind: 'failed';
@@ -49,8 +49,8 @@ export async function checkForUpdate(
 ): Promise<CheckResult> {
   const request = requestOf(host, {by, ping: true, updateCheck: {targetVersionPrefix}, events});
   try {
-    const {offer, pollSeconds} = readOutcome(await ask(server, request, signal), CAISSON_APP_ID);
-    return offer === null ? {kind: 'nothing', pollSeconds} : {kind: 'offered', offer, pollSeconds};
+    const {offer, hold, pollSeconds} = readOutcome(await ask(server, request, signal), CAISSON_APP_ID);
+    return offer === null ? {kind: 'nothing', hold, pollSeconds} : {kind: 'offered', offer, pollSeconds};
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof CodedError)) throw error;

@@ -52,6 +52,7 @@ describe('answerOmaha', () => {
   it('offers what the channel points to, with all that a stock client wants', () => {
     assert.deepEqual(outcome(at('1.1.0')), {
       pollSeconds: null,
+      hold: null,
       offer: {
         version: '1.1.0',
         urls: [`http://u.example/${'ab'.repeat(32)}/update.payload`],

@@ -141,6 +141,7 @@ describe('an answer', () => {
   it('of a stock server is an offer', () => {
     assert.deepEqual(outcomeOf(STOCK_ANSWER), {
       pollSeconds: null,
+      hold: null,
       offer: {
         version: '1855.4.0',
         urls: [
@@ -164,7 +165,7 @@ describe('an answer', () => {
   it('may say that there is nothing, and when to ask again', () => {
     const answer = (attributes: string): string =>
       `<response protocol="3.0"><app appid="${STOCK_APP}" status="ok"><updatecheck ${attributes}/></app></response>`;
-    assert.deepEqual(outcomeOf(answer('status="noupdate"')), {offer: null, pollSeconds: null});
+    assert.deepEqual(outcomeOf(answer('status="noupdate"')), {offer: null, hold: null, pollSeconds: null});
     for (const [wish, seconds] of [
       [0, 2700],
       [2699, 2700],
@@ -174,6 +175,7 @@ describe('an answer', () => {
     ])
       assert.deepEqual(outcomeOf(answer(`status="noupdate" PollInterval="${wish}"`)), {
         offer: null,
+        hold: null,
         pollSeconds: seconds,
       });
   });
@@ -289,7 +291,7 @@ describe('an answer', () => {
       const response = {server: 'caisson', apps: [app]};
       const read = decodeResponse(encodeResponse(response));
       assert.deepEqual(read, response);
-      assert.deepEqual(readOutcome(read, CAISSON_APP_ID), {offer: null, pollSeconds: null});
+      assert.deepEqual(readOutcome(read, CAISSON_APP_ID), {offer: null, hold, pollSeconds: null});
     }
   });
 
