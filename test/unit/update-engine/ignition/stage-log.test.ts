@@ -47,9 +47,10 @@ describe('createStageLog', () => {
     ]);
     assert.equal(createStageLog().hear('INFO     : GET result: OK').trouble, null);
     const file = 'INFO     : files: createFiles: op(5): GET';
-    log.hear(`${file} http://c/: attempt #1`);
-    assert.equal(log.request.url, 'http://c/');
-    assert.match(log.hear(`${file} error: Get "http://c/": dial tcp`).trouble ?? '', /GET error: Get/);
+    const other = createStageLog();
+    other.hear(`${file} http://c/: attempt #1`);
+    assert.deepEqual(other.request, {url: 'http://c/', number: 1});
+    assert.match(other.hear(`${file} error: Get "http://c/": dial tcp`).trouble ?? '', /GET error: Get/);
   });
 
   it('gives up where Ignition would not: a bad certificate, configs in a circle', () => {
