@@ -2,8 +2,12 @@
  * The live installer as an ISO: an EFI system partition with the live UKI, which firmware finds on an optical drive (El
  * Torito) and, because the image is a disk with a partition table as well, on a USB stick. No boot loader beside the
  * UKI: kernel, initrd and /usr are in it, so that nothing has to be found again once the kernel runs.
+ *
+ * An addon beside the UKI keeps ROOT in memory. Without it the live system of a machine that has Caisson already would take
+ * the ROOT of its disk for its own, and the installer would find that disk in use.
  */
 import {createHash} from 'node:crypto';
+import {ADDON_FOLDER, ADDON_SUFFIX, encodeKernelAddon} from '../formats/efi-addon.ts';
 import {formatFat32} from '../formats/fat/format.ts';
 import {fatMoment} from '../formats/fat/entry-writing.ts';
 import {PARTITION_TYPES} from '../formats/gpt/types.ts';
@@ -15,6 +19,7 @@ import {writeAll} from '../platform/new-file.ts';
 export const ISO_LABEL = 'CAISSON_LIVE';
 /** What firmware starts from removable media. */
 const BOOT_FILE = 'EFI/BOOT/BOOTX64.EFI';
+const ADDON_FILE = `${ADDON_FOLDER}/memory${ADDON_SUFFIX}`;
 const CHUNK_BYTES = 1 << 20;
 /** Tables, folders, and what rounding takes. */
 const SLACK_BYTES = 4 * MIB;
@@ -28,19 +33,24 @@ export async function writeIsoEsp(
   {seed, sourceDate}: {seed: string; sourceDate: number},
 ): Promise<void> {
   const volumeBytes = Math.max(MIN_ESP_BYTES, Math.ceil((uki.bytes + SLACK_BYTES) / MIB) * MIB);
+  const addon = encodeKernelAddon(['caisson.root=memory']);
   const {bootSector, metadata, files} = formatFat32({
     volumeBytes,
     sectorBytes: 512,
     label: ISO_LABEL.slice(0, 11),
     volumeId: createHash('sha256').update(`${seed} iso`).digest().readUInt32BE(0),
     hiddenSectors: 0,
-    files: [{path: BOOT_FILE, bytes: uki.bytes}],
+    files: [
+      {path: BOOT_FILE, bytes: uki.bytes},
+      {path: ADDON_FILE, bytes: addon.length},
+    ],
     modified: fatMoment(1000 * sourceDate),
   });
   const place = files.get(BOOT_FILE)?.offset ?? 0;
   await withFile(out, 'w', async (image) => {
     await image.truncate(volumeBytes);
     for (const {offset, bytes} of [...metadata, bootSector]) await writeAll(image, bytes, offset);
+    await writeAll(image, addon, files.get(ADDON_FILE)?.offset ?? 0);
     await withFile(uki.path, 'r', async (source) => {
       const buffer = Buffer.alloc(CHUNK_BYTES);
       for (let at = 0; ;) {

@@ -54,6 +54,7 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   {program: 'xz', package: 'xz-utils'},
   {program: 'bzip2', package: 'bzip2'},
   {program: 'bsdiff', package: 'bsdiff'},
+  {program: 'xorriso', package: 'xorriso'},
   {program: 'dnsmasq', package: 'dnsmasq-base'},
   {program: 'ip', package: 'iproute2'},
   {program: '/usr/lib/postgresql', package: 'postgresql'},

@@ -45,7 +45,7 @@ export const ATTRIBUTE = {volume: 0x08, directory: 0x10, archive: 0x20, longName
 export const DELETED = 0xe5;
 export const UNUSED = 0;
 /** Where a piece of a long name keeps its 13 UTF-16 units. */
-const NAME_UNITS = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const;
+export const NAME_UNITS = [1, 3, 5, 7, 9, 14, 16, 18, 20, 22, 24, 28, 30] as const;
 /** 255 UTF-16 units in pieces of 13. */
 const MAX_PIECES = 20;
 
@@ -153,6 +153,6 @@ function readShortName(bytes: Buffer, cases: number): string {
 }
 
 /** Ties the pieces of a long name to their short one: a driver that knows no long names may have reused the entry. */
-function shortNameChecksum(bytes: Buffer): number {
+export function shortNameChecksum(bytes: Buffer): number {
   return bytes.subarray(0, 11).reduce((sum, byte) => (((sum & 1) << 7) + (sum >> 1) + byte) & 0xff, 0);
 }

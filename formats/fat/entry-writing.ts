@@ -1,6 +1,7 @@
 /**
  * Entries of FAT directories, for writing: names of 8 and 3 characters in one case each, which is how mtools and Linux
- * write `usr-a.efi` (the bits for lower case are Windows NT's). Long names are kept where they are, and never made.
+ * write `usr-a.efi` (the bits for lower case are Windows NT's). Long names are kept where they are, and made only for
+ * volumes that are new as a whole (long-name.ts).
  */
 import {FatError} from './boot-sector.ts';
 import {ATTRIBUTE, DELETED, ENTRY_AT, ENTRY_BYTES, UNUSED} from './directory.ts';
@@ -55,9 +56,8 @@ export function newEntry(
   name: string,
   fields: EntryFields,
 ): Buffer {
-  const [, base = '', , ending = ''] = /^([\w-]{1,8})(\.([\w-]{1,3}))?$/.exec(name) ?? [];
-  const isOneCase = (part: string): boolean => part === part.toLowerCase() || part === part.toUpperCase();
-  if (base === '' || !isOneCase(base) || !isOneCase(ending)) {
+  const parts = shortParts(name);
+  if (parts === null) {
     throw new FatError(
       'bad-name',
       `${JSON.stringify(name)} is not 8 and 3 characters, each part in one case`,
@@ -65,12 +65,26 @@ export function newEntry(
   }
   if (entries.some(({shortName}) => shortName === name.toUpperCase()))
     throw new FatError('bad-name', `the short name ${name.toUpperCase()} is taken in /${path}`);
-  const entry = Buffer.alloc(ENTRY_BYTES);
-  entry.write(base.toUpperCase().padEnd(8) + ending.toUpperCase().padEnd(3), 'latin1');
-  entry.writeUInt8(ATTRIBUTE.archive, ENTRY_AT.attributes);
+  const {base, ending} = parts;
+  const entry = namedEntry(base.toUpperCase().padEnd(8) + ending.toUpperCase().padEnd(3), fields);
   const isLower = (part: string): boolean => part !== part.toUpperCase();
   const cases = (isLower(base) ? LOWER_BASE : 0) | (isLower(ending) ? LOWER_ENDING : 0);
   entry.writeUInt8(cases, ENTRY_AT.cases);
+  return entry;
+}
+
+/** The parts of a name that needs no long one; null when it needs one. */
+export function shortParts(name: string): {base: string; ending: string} | null {
+  const [, base = '', , ending = ''] = /^([\w-]{1,8})(\.([\w-]{1,3}))?$/.exec(name) ?? [];
+  const isOneCase = (part: string): boolean => part === part.toLowerCase() || part === part.toUpperCase();
+  return base !== '' && isOneCase(base) && isOneCase(ending) ? {base, ending} : null;
+}
+
+/** `shortName` as it lies on the disk: 8 characters and 3. */
+export function namedEntry(shortName: string, fields: EntryFields): Buffer {
+  const entry = Buffer.alloc(ENTRY_BYTES);
+  entry.write(shortName, 'latin1');
+  entry.writeUInt8(ATTRIBUTE.archive, ENTRY_AT.attributes);
   setFields(entry, fields);
   return entry;
 }

@@ -9,7 +9,16 @@
 import {END_OF_CHAIN} from './allocation.ts';
 import {FatError} from './boot-sector.ts';
 import {ATTRIBUTE, ENTRY_AT, ENTRY_BYTES} from './directory.ts';
-import {type FatMoment, labelEntry, newEntry, relativeEntry} from './entry-writing.ts';
+import {
+  type EntryFields,
+  type FatMoment,
+  labelEntry,
+  namedEntry,
+  newEntry,
+  relativeEntry,
+  shortParts,
+} from './entry-writing.ts';
+import {longNamePieces, shortNameFor} from './long-name.ts';
 
 export interface FatFormatOptions {
   volumeBytes: number;
@@ -205,31 +214,44 @@ function encodeFolder(
 ): Buffer {
   const {modified, label} = options;
   const isInside = (each: string): boolean => each !== '' && parentOf(each) === path;
-  const folder = {path, entries: []};
   const entries = path === '' ? [labelEntry(label, modified)] : [];
   if (path !== '') {
     // The root is called 0 here ("FAT Directory Structure").
     const parent = parentOf(path) === '' ? 0 : (folders.get(parentOf(path)) ?? 0);
     entries.push(relativeEntry('.', folders.get(path) ?? 0, modified), relativeEntry('..', parent, modified));
   }
-  for (const [each, firstCluster] of folders) {
-    if (!isInside(each)) continue;
-    const entry = newEntry(folder, nameOf(each), {firstCluster, bytes: 0, modified});
-    entry.writeUInt8(ATTRIBUTE.directory, ENTRY_AT.attributes);
-    entries.push(entry);
-  }
+  const shortNames = new Set<string>();
+  const add = (each: string, fields: EntryFields): Buffer | undefined => {
+    const added = entriesFor(path, nameOf(each), fields, shortNames);
+    entries.push(...added);
+    return added.at(-1);
+  };
+  for (const [each, firstCluster] of folders)
+    if (isInside(each))
+      add(each, {firstCluster, bytes: 0, modified})?.writeUInt8(ATTRIBUTE.directory, ENTRY_AT.attributes);
   for (const {path: each, bytes} of options.files)
     if (isInside(each))
-      entries.push(
-        newEntry(folder, nameOf(each), {
-          firstCluster: bytes === 0 ? 0 : (clusters.get(each) ?? 0),
-          bytes,
-          modified,
-        }),
-      );
+      add(each, {firstCluster: bytes === 0 ? 0 : (clusters.get(each) ?? 0), bytes, modified});
   if (entries.length * ENTRY_BYTES > CLUSTER_BYTES)
     throw new FatError('no-room', `/${path} has ${entries.length} entries, more than fit into one cluster`);
   return Buffer.concat([...entries, Buffer.alloc(CLUSTER_BYTES - entries.length * ENTRY_BYTES)]);
+}
+
+/** The entry of a name, behind the pieces of the long one if it needs that. */
+function entriesFor(
+  path: string,
+  name: string,
+  fields: EntryFields,
+  shortNames: Set<string>,
+): readonly Buffer[] {
+  if (shortParts(name) !== null) {
+    const entry = newEntry({path, entries: []}, name, fields);
+    shortNames.add(entry.toString('latin1', 0, 11));
+    return [entry];
+  }
+  const shortName = shortNameFor(name, shortNames);
+  shortNames.add(shortName);
+  return [...longNamePieces(name, shortName), namedEntry(shortName, fields)];
 }
 
 function parentOf(path: string): string {

@@ -97,9 +97,13 @@ describe('the ISO', {skip: withoutIso}, () => {
     assert.match(report, new RegExp(`Volume Id +: ${ISO_LABEL}`));
     const {stdout: table} = await exec(['sgdisk', '--verify', '--print', iso]);
     const [, first = ''] = /^ +2 +(\d+) +\d+ .* EF00 /m.exec(table) ?? [];
-    const copy = join(folder, 'copy.efi');
-    await exec(['mcopy', '-n', '-i', `${iso}@@${Number(first) * 512}`, '::/EFI/BOOT/BOOTX64.EFI', copy]);
+    const copyOf = async (path: string): Promise<Buffer> => {
+      const copy = join(folder, 'copy.efi');
+      await exec(['mcopy', '-n', '-o', '-i', `${iso}@@${Number(first) * 512}`, `::/${path}`, copy]);
+      return readFile(copy);
+    };
     const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
-    assert.equal(hashOf(await readFile(copy)), hashOf(content));
+    assert.equal(hashOf(await copyOf('EFI/BOOT/BOOTX64.EFI')), hashOf(content));
+    assert.ok((await copyOf('loader/addons/memory.addon.efi')).includes('caisson.root=memory'));
   });
 });

@@ -30,6 +30,8 @@ for (const [sectorBytes, volumeBytes] of [
       const contents = new Map([
         ['EFI/BOOT/BOOTX64.EFI', randomBytes(106_686)],
         ['EFI/caisson/usr-a.efi', randomBytes(9 * MIB)],
+        ['loader/addons/debug.addon.efi', randomBytes(1000)],
+        ['loader/addons/debug-the-other-one.addon.efi', randomBytes(5000)],
       ]);
       const format = formatFat32({
         ...{sectorBytes, volumeBytes, label: 'EFI-SYSTEM', volumeId: 0xcafe_f00d, hiddenSectors: 2048},
@@ -48,7 +50,7 @@ for (const [sectorBytes, volumeBytes] of [
       }
       const {stdout} = await exec(['fsck.vfat', '-n', '-v', image], {env});
       assert.match(stdout, new RegExp(`${sectorBytes} bytes per logical sector`));
-      assert.match(stdout, /: 6 files, /);
+      assert.match(stdout, /: 10 files, /);
       // Old versions of mtools read no sectors of 4096 bytes.
       if (sectorBytes === 4096) return;
       const listing = await exec(['mdir', '-/', '-b', '-i', image, '::'], {env});

@@ -91,7 +91,7 @@ describe('a new FAT32 volume', () => {
     };
     assert.equal(code({volumeBytes: 100 * MIB}), 'bad-geometry');
     assert.equal(code({files: [{path: 'a', bytes: 300 * MIB}]}), 'no-room');
-    assert.equal(code({files: [{path: 'a long name.efi', bytes: 1}]}), 'bad-name');
+    assert.equal(code({files: [{path: 'a name with blanks.efi', bytes: 1}]}), 'bad-name');
     assert.equal(code({label: 'lower'}), 'bad-name');
   });
 
