@@ -1,9 +1,7 @@
 /** caisson fleet-lock */
-import {readFile} from 'node:fs/promises';
 import {setTimeout as sleep} from 'node:timers/promises';
 import type {CommandModule} from 'yargs';
 import {openEtcdKeeper} from '../coordination/etcd-lock.ts';
-import {CodedError} from '../formats/errors.ts';
 import {parseListenAddress} from '../formats/listen-address.ts';
 import {type EtcdSettings, parseRebootSettings} from '../formats/reboot-settings.ts';
 import {createHttpClient} from '../platform/http.ts';
@@ -11,10 +9,9 @@ import type {FleetLockEvent} from '../server/fleet-lock/app.ts';
 import {DEFAULT_GROUP, createSlotKeeper} from '../server/fleet-lock/keeper.ts';
 import {serveFleetLock} from '../server/fleet-lock/serve.ts';
 import {formatAccess} from '../server/serve.ts';
+import {ServingUsageError, TLS_OPTIONS, type TlsArguments, readTls, serveUntil} from './listening.ts';
 
-class FleetLockUsageError extends CodedError<'usage'> {}
-
-interface Arguments {
+interface Arguments extends TlsArguments {
   listen: string;
   endpoint: string[];
   group: string[];
@@ -22,8 +19,6 @@ interface Arguments {
   'etcd-certfile'?: string;
   'etcd-keyfile'?: string;
   'etcd-username'?: string;
-  'tls-cert'?: string;
-  'tls-key'?: string;
   json: boolean;
   'access-log': boolean;
 }
@@ -33,7 +28,6 @@ const DEFAULT_LISTEN = '127.0.0.1:3333';
 const DEFAULT_ENDPOINT = 'http://127.0.0.1:2379';
 /** The variable of locksmith: a password on a command line is one that every user of the machine can read. */
 const PASSWORD_VARIABLE = 'LOCKSMITHD_ETCD_PASSWORD';
-const GRACE_MS = 5000;
 
 export function fleetLockCommand(signal: AbortSignal): CommandModule<object, Arguments> {
   return {
@@ -65,8 +59,7 @@ export function fleetLockCommand(signal: AbortSignal): CommandModule<object, Arg
           type: 'string',
           describe: `Name in etcd; the password is in ${PASSWORD_VARIABLE}`,
         })
-        .option('tls-cert', {type: 'string', describe: 'Certificate and its chain (PEM): serve HTTPS'})
-        .option('tls-key', {type: 'string', describe: 'Its private key (PEM)'})
+        .options(TLS_OPTIONS)
         .option('json', {type: 'boolean', default: false, describe: 'Print a line of JSON for each decision'})
         .option('access-log', {type: 'boolean', default: false, describe: 'Print a line for each request'})
         .example('$0 fleet-lock --listen 0.0.0.0:3333', 'with the etcd of this machine')
@@ -102,11 +95,7 @@ export function fleetLockCommand(signal: AbortSignal): CommandModule<object, Arg
               })
             : `Serving ${etcd.where}, groups ${argv.group.join(', ')}: hosts need base_url = "${server.url}"`,
         );
-        await new Promise<void>((done) => {
-          if (signal.aborted) done();
-          signal.addEventListener('abort', () => done(), {once: true});
-        });
-        await server.close(GRACE_MS);
+        await serveUntil(signal, server);
       } finally {
         await etcd.close();
       }
@@ -123,16 +112,8 @@ function etcdSettings(argv: Arguments, password: string | undefined): EtcdSettin
   }
   if (argv['etcd-username'] !== undefined) values.set(PASSWORD_VARIABLE, password ?? '');
   const {etcd} = parseRebootSettings(values).settings;
-  if (etcd.kind === 'bad') throw new FleetLockUsageError('usage', etcd.problem);
+  if (etcd.kind === 'bad') throw new ServingUsageError('usage', etcd.problem);
   return etcd.value;
-}
-
-async function readTls(argv: Arguments): Promise<{cert: string; key: string} | null> {
-  const {'tls-cert': cert, 'tls-key': key} = argv;
-  if (cert === undefined && key === undefined) return null;
-  if (cert === undefined || key === undefined)
-    throw new FleetLockUsageError('usage', '--tls-cert and --tls-key go together');
-  return {cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8')};
 }
 
 function line({verb, client, remote, outcome, detail}: FleetLockEvent): string {

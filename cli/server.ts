@@ -1,31 +1,26 @@
 /** caisson server */
 import {randomBytes, randomUUID} from 'node:crypto';
-import {mkdir, readFile} from 'node:fs/promises';
+import {mkdir} from 'node:fs/promises';
 import {join, resolve} from 'node:path';
 import type {CommandModule} from 'yargs';
-import {CodedError} from '../formats/errors.ts';
 import {parseListenAddress} from '../formats/listen-address.ts';
 import {serveHub} from '../server/hub/serve.ts';
+import {TLS_OPTIONS, type TlsArguments, URL_OPTION, checkUrl, readTls, serveUntil} from './listening.ts';
 import {DEFAULT_OUT_DIR} from './paths.ts';
 import {publicKeysOrDefault} from './payload/options.ts';
 import {vouchFor} from './vouch.ts';
 
-class ServerUsageError extends CodedError<'usage'> {}
-
-interface Arguments {
+interface Arguments extends TlsArguments {
   dir: string;
   data: string;
   listen: string;
   url?: string;
   key: string[];
-  'tls-cert'?: string;
-  'tls-key'?: string;
   'access-log': boolean;
 }
 
 /** Not an option: command lines are for everyone to see. */
 const DATABASE_VARIABLE = 'CAISSON_DATABASE_URL';
-const GRACE_MS = 5000;
 
 export function serverCommand(signal: AbortSignal): CommandModule<object, Arguments> {
   return {
@@ -46,10 +41,7 @@ export function serverCommand(signal: AbortSignal): CommandModule<object, Argume
           describe: `Its own folder: the database, unless ${DATABASE_VARIABLE} names a PostgreSQL`,
         })
         .option('listen', {type: 'string', default: '127.0.0.1:8000', describe: 'HOST:PORT'})
-        .option('url', {
-          type: 'string',
-          describe: 'How hosts reach this server, if not by the name they ask for (behind a proxy)',
-        })
+        .option('url', URL_OPTION)
         .option('key', {
           type: 'string',
           array: true,
@@ -57,8 +49,7 @@ export function serverCommand(signal: AbortSignal): CommandModule<object, Argume
           defaultDescription: 'keys/*.pub.pem',
           describe: 'Public key in PEM that your hosts trust; one of them must have signed what is promoted',
         })
-        .option('tls-cert', {type: 'string', describe: 'Certificate and its chain (PEM): serve HTTPS'})
-        .option('tls-key', {type: 'string', describe: 'Its private key (PEM)'})
+        .options(TLS_OPTIONS)
         .option('access-log', {type: 'boolean', default: true, describe: 'Print a line for each request'})
         .example('$0 server --listen 0.0.0.0:8000', 'with the embedded database'),
     handler: async (argv) => {
@@ -86,26 +77,7 @@ export function serverCommand(signal: AbortSignal): CommandModule<object, Argume
         signal,
       });
       print(`Serving ${releaseDir}: hosts need SERVER=${argv.url ?? server.url}/v1/update/`);
-      await new Promise<void>((done) => {
-        if (signal.aborted) done();
-        signal.addEventListener('abort', () => done(), {once: true});
-      });
-      await server.close(GRACE_MS);
+      await serveUntil(signal, server);
     },
   };
-}
-
-async function readTls(argv: Arguments): Promise<{cert: string; key: string} | null> {
-  const {'tls-cert': cert, 'tls-key': key} = argv;
-  if (cert === undefined && key === undefined) return null;
-  if (cert === undefined || key === undefined)
-    throw new ServerUsageError('usage', '--tls-cert and --tls-key go together');
-  return {cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8')};
-}
-
-function checkUrl(url: string | undefined): string | null {
-  if (url === undefined) return null;
-  if (!URL.canParse(url) || !/^https?:/.test(url) || /[?#]/.test(url))
-    throw new ServerUsageError('usage', `--url ${url} is no http or https address`);
-  return url;
 }
