@@ -22,7 +22,7 @@ import {UPDATE_DEADLINE_MS, fullPayload, statusOf, statusUntil} from '../vm/supp
 import {
   BOOT_DEADLINE_MS,
   keepingJournal,
-  machineOptions,
+  withRawDisk,
   withRunning,
   withTestFolder,
 } from '../vm/support/with-machine.ts';
@@ -44,17 +44,9 @@ async function emptyDisk(t: TestContext): Promise<{folder: string; disk: string}
 /** Starts the machine from the disk alone. */
 async function fromDisk(t: TestContext, disk: string, use: (guest: Guest) => Promise<void>): Promise<void> {
   await withTestFolder(t, async (folder, consoleLog) => {
-    const key = await createSshKey(folder);
-    const machine = await startMachine({
-      ...machineOptions({image: releaseImage(), watchdog: true}, key, disk),
-      disks: [{path: disk, format: 'raw', cache: 'unsafe'}],
-      consoleLog,
-      signal: t.signal,
-    });
-    await withRunning(machine, async () => {
-      const guest = new Guest(machine, machine.ssh('core', key.identityFile));
+    await withRawDisk(t, {image: releaseImage(), disk, folder, consoleLog}, async (guest) => {
       await guest.ssh.waitUntilUp(BOOT);
-      await keepingJournal(guest, consoleLog, () => use(guest));
+      await use(guest);
     });
   });
 }

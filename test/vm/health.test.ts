@@ -6,21 +6,13 @@ import assert from 'node:assert/strict';
 import {truncate} from 'node:fs/promises';
 import {join} from 'node:path';
 import {describe, it, type TestContext} from 'node:test';
-import {startMachine} from '../../qemu/machine.ts';
-import {createSshKey} from '../../qemu/ssh.ts';
 import {healthSchema, type HealthReport} from '../../update-engine/state/documents.ts';
-import {Guest} from './support/guest.ts';
+import type {Guest} from './support/guest.ts';
 import {releaseImage} from './support/paths.ts';
 import {FAULTS, type FaultName, firstRelease, readRelease, thirdRelease} from './support/releases.ts';
 import {withSharedGuest} from './support/shared-guest.ts';
 import {bitsOnDisk, writeTwoSlotDisk} from './support/slots.ts';
-import {
-  BOOT_DEADLINE_MS,
-  keepingJournal,
-  machineOptions,
-  withRunning,
-  withTestFolder,
-} from './support/with-machine.ts';
+import {BOOT_DEADLINE_MS, withRawDisk, withTestFolder} from './support/with-machine.ts';
 
 const BOOT = {deadlineMs: BOOT_DEADLINE_MS};
 const GIB = 1024 ** 3;
@@ -110,17 +102,7 @@ async function withTrial(
     const disk = join(folder, 'disk.raw');
     await writeTwoSlotDisk(disk, firstRelease(), await thirdRelease(fault), t.signal);
     await truncate(disk, 8 * GIB);
-    const key = await createSshKey(folder);
-    const machine = await startMachine({
-      ...machineOptions({image, watchdog: true}, key, disk),
-      disks: [{path: disk, format: 'raw', cache: 'unsafe'}],
-      consoleLog,
-      signal: t.signal,
-    });
-    await withRunning(machine, async () => {
-      const guest = new Guest(machine, machine.ssh('core', key.identityFile));
-      await keepingJournal(guest, consoleLog, () => use(guest, disk));
-    });
+    await withRawDisk(t, {image, disk, folder, consoleLog}, (guest) => use(guest, disk));
   });
 }
 

@@ -7,23 +7,15 @@ import {RELEASE_FILE} from '../../../formats/release.ts';
 import {PAYLOAD_FILE} from '../../../payload/make.ts';
 import {exec} from '../../../platform/exec.ts';
 import {copySparse} from '../../../platform/files.ts';
-import {startMachine} from '../../../qemu/machine.ts';
-import {createSshKey} from '../../../qemu/ssh.ts';
 import {promoteRelease} from '../../../server/channel-file.ts';
 import {openReleaseFolder} from '../../../server/releases.ts';
 import {serveReleases} from '../../../server/serve.ts';
 import {healthSchema} from '../../../update-engine/state/documents.ts';
-import {Guest} from './guest.ts';
+import type {Guest} from './guest.ts';
 import {releaseImage} from './paths.ts';
 import {readRelease, secondRelease} from './releases.ts';
 import {statusOf, statusUntil, UPDATE_DEADLINE_MS} from './updates.ts';
-import {
-  BOOT_DEADLINE_MS,
-  keepingJournal,
-  machineOptions,
-  withRunning,
-  withTestFolder,
-} from './with-machine.ts';
+import {BOOT_DEADLINE_MS, withRawDisk, withTestFolder} from './with-machine.ts';
 
 const BOOT = {deadlineMs: BOOT_DEADLINE_MS};
 const GIB = 1024 ** 3;
@@ -52,21 +44,11 @@ export async function withUpdatedGuest(
     await truncate(disk, 8 * GIB);
     assert.deepEqual(await slotBits(disk), ['1,0,1', '0,0,0']);
     const {url, events} = await serve(t, join(folder, 'served'), second, payload);
-    const key = await createSshKey(folder);
-    const machine = await startMachine({
-      ...machineOptions({image: releaseImage(), watchdog: true}, key, disk),
-      disks: [{path: disk, format: 'raw', cache: 'unsafe'}],
-      consoleLog,
-      signal: t.signal,
-    });
-    await withRunning(machine, async () => {
-      const guest = new Guest(machine, machine.ssh('core', key.identityFile));
+    await withRawDisk(t, {image: releaseImage(), disk, folder, consoleLog}, async (guest) => {
       await guest.ssh.waitUntilUp(BOOT);
-      await keepingJournal(guest, consoleLog, async () => {
-        await guest.bootFinished(BOOT);
-        await update(t, guest, disk, url.replace('127.0.0.1', '10.0.2.2'));
-        await use(guest, disk);
-      });
+      await guest.bootFinished(BOOT);
+      await update(t, guest, disk, url.replace('127.0.0.1', '10.0.2.2'));
+      await use(guest, disk);
     });
     assert.ok(
       events.some((line) => line.includes('0.2.0')),

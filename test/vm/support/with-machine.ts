@@ -58,6 +58,28 @@ export async function withMachine(
   });
 }
 
+/**
+ * Starts a machine from a raw disk that the test made, as it is, and does not wait for its boot: what becomes of that is
+ * often the question.
+ */
+export async function withRawDisk(
+  t: TestContext,
+  {image, disk, folder, consoleLog}: {image: BaseImage; disk: string; folder: string; consoleLog: string},
+  use: (guest: Guest) => Promise<void>,
+): Promise<void> {
+  const key = await createSshKey(folder);
+  const machine = await startMachine({
+    ...machineOptions({image, watchdog: true}, key, disk),
+    disks: [{path: disk, format: 'raw', cache: 'unsafe'}],
+    consoleLog,
+    signal: t.signal,
+  });
+  await withRunning(machine, async () => {
+    const guest = new Guest(machine, machine.ssh('core', key.identityFile));
+    await keepingJournal(guest, consoleLog, () => use(guest));
+  });
+}
+
 /** What QEMU is told about such a guest, wherever its disk lies. */
 export function machineOptions(options: GuestOptions, key: SshKey, disk: string): MachineOptions {
   return {
