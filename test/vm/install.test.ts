@@ -66,7 +66,8 @@ describe('the installer on a running host', () => {
       );
       t.diagnostic(`seconds of the installation: ${((performance.now() - began) / 1000).toFixed(0)}`);
       assert.match(said, /\/dev\/vdb boots Caisson 0\.1\.0 .* the first boot applies your config/);
-      // The kernel has looked again.
+      // The kernel has looked again; what udev makes of that takes a moment.
+      await guest.runAsRoot(['udevadm', 'settle']);
       assert.match(
         await guest.run(['lsblk', '-nro', 'PARTLABEL', '/dev/vdb']),
         /^EFI-SYSTEM\nUSR-A\nUSR-B\nOEM$/m,
