@@ -9,10 +9,9 @@
 import {open, readdir, stat} from 'node:fs/promises';
 import {join} from 'node:path';
 import {PGlite} from '@electric-sql/pglite';
-import {DatabaseError, type SqlPool, type SqlResult, integerOf} from './sql-pool.ts';
+import {DatabaseError, INT8, type SqlPool, type SqlResult, integerOf} from './sql-pool.ts';
 import {syncDirectory} from './files.ts';
 
-const INT8 = 20;
 const LOG_FOLDER = 'pg_wal';
 /** 24 hex digits: time line and place. */
 const LOG_FILE = /^[0-9A-F]{24}$/;

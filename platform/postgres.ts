@@ -1,12 +1,11 @@
 /** PostgreSQL over the network or a socket: the one importer of its driver. */
 import {Pool, types} from 'pg';
-import {DatabaseError, type SqlPool, type SqlResult, integerOf} from './sql-pool.ts';
+import {DatabaseError, INT8, type SqlPool, type SqlResult, integerOf} from './sql-pool.ts';
 
 const MAX_CONNECTIONS = 8;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** No statement of ours takes seconds; one that hangs must not hold a connection for good. */
 const STATEMENT_TIMEOUT_MS = 60_000;
-const INT8 = 20;
 
 /** `onLost` hears when connections that nobody uses break: the server went away. */
 export function openPostgres(url: string, onLost: (error: Error) => void): SqlPool {

@@ -34,6 +34,9 @@ export interface SqlPool {
   end(): Promise<void>;
 }
 
+/** PostgreSQL's number for the type `bigint` (pg_type.dat). */
+export const INT8 = 20;
+
 /** What a value of 64 bits is as a number. Throws DatabaseError where that would not be the same value. */
 export function integerOf(text: string): number {
   const value = Number(text);

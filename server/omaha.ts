@@ -7,6 +7,7 @@ import {CAISSON_APP_ID, type OmahaRequest, type RequestApp} from '../formats/oma
 import type {OmahaResponse, ResponseApp, UpdateCheck} from '../formats/omaha/response.ts';
 import {compareVersions, isVersion} from '../formats/version.ts';
 import {type Channel, type Channels, channelOfTrack} from './channels.ts';
+import {hasVersionPrefix} from './rollout/target.ts';
 
 /** A release whose payload is there and whole. */
 export interface OfferedRelease {
@@ -21,14 +22,16 @@ export interface OfferedRelease {
 export interface OmahaSituation {
   readonly channels: Channels;
   readonly releases: ReadonlyMap<string, OfferedRelease>;
-  /** The folder in which a release's payload lies, for this client. */
-  readonly codebaseOf: (release: OfferedRelease) => string;
+  readonly codebaseOf: CodebaseOf;
 }
 
+/** The folder in which a release's payload lies, for this client. */
+export type CodebaseOf = (release: OfferedRelease) => string;
+
 export const PAYLOAD_NAME = 'update.payload';
-const SERVER_NAME = 'caisson';
+export const SERVER_NAME = 'caisson';
 /** Those that a release of ours runs on; hosts of the lineage say nothing sometimes. */
-const BOARDS: readonly string[] = ['', 'amd64-usr'];
+export const BOARDS: readonly string[] = ['', 'amd64-usr'];
 
 export function answerOmaha({apps}: OmahaRequest, situation: OmahaSituation): OmahaResponse {
   return {server: SERVER_NAME, apps: apps.map((app) => answerApp(app, situation))};
@@ -57,7 +60,10 @@ function check(
   const name = channelOfTrack(app.track);
   const channel = name === null ? undefined : channels[name];
   const release = channel === undefined ? undefined : choose(app.version, prefix, channel, releases);
-  if (release === undefined) return withoutUpdate('noupdate');
+  return release === undefined ? withoutUpdate('noupdate') : offerOf(release, codebaseOf);
+}
+
+export function offerOf(release: OfferedRelease, codebaseOf: CodebaseOf): UpdateCheck {
   const {version, bytes, sha1, sha256} = release;
   return {
     status: 'ok',
@@ -87,18 +93,14 @@ function choose(
 ): OfferedRelease | undefined {
   const isWanted = (candidate: string): boolean =>
     allowDowngrade && candidate === version ? candidate !== running : compareVersions(candidate, running) > 0;
-  const candidates = prefix === '' ? [version] : [version, ...past].filter((each) => hasPrefix(each, prefix));
+  const candidates =
+    prefix === '' ? [version] : [version, ...past].filter((each) => hasVersionPrefix(each, prefix));
   return candidates
     .sort((a, b) => compareVersions(b, a))
     .filter(isWanted)
     .flatMap((each) => releases.get(each) ?? [])[0];
 }
 
-/** On a dot: `1.4` is the beginning of `1.4.2`, not of `1.40.0`. */
-function hasPrefix(version: string, prefix: string): boolean {
-  return version === prefix || version.startsWith(prefix.endsWith('.') ? prefix : `${prefix}.`);
-}
-
-function withoutUpdate(status: string): UpdateCheck {
+export function withoutUpdate(status: string): UpdateCheck {
   return {status, pollSeconds: null, codebases: [], manifest: null, hold: null};
 }

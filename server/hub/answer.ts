@@ -8,12 +8,9 @@
 import {type RequestApp} from '../../formats/omaha/request.ts';
 import type {ResponseApp, UpdateCheck} from '../../formats/omaha/response.ts';
 import {compareVersions} from '../../formats/version.ts';
-import {type OfferedRelease, PAYLOAD_NAME} from '../omaha.ts';
+import {type CodebaseOf, type OfferedRelease, offerOf, withoutUpdate} from '../omaha.ts';
 import {hasVersionPrefix} from '../rollout/target.ts';
 import type {Hold, Verdict} from '../rollout/verdict.ts';
-
-/** The folder in which a release's payload lies, for this client. */
-export type CodebaseOf = (release: OfferedRelease) => string;
 
 /** An answer without an update; `status` of the app says why, where it is not `ok`. */
 export function refuseApp(app: RequestApp, status: string): ResponseApp {
@@ -22,7 +19,7 @@ export function refuseApp(app: RequestApp, status: string): ResponseApp {
     status,
     ping: app.ping,
     events: app.events.length,
-    updateCheck: app.updateCheck === null ? null : without('error-internal'),
+    updateCheck: app.updateCheck === null ? null : withoutUpdate('error-internal'),
   };
 }
 
@@ -35,29 +32,10 @@ export function checkOf(
   releases: ReadonlyMap<string, OfferedRelease>,
   codebaseOf: CodebaseOf,
 ): UpdateCheck {
-  if (verdict.kind === 'nothing') return without('noupdate');
-  if (verdict.kind === 'hold') return {...without('noupdate'), hold: holdOf(verdict)};
+  if (verdict.kind === 'nothing') return withoutUpdate('noupdate');
+  if (verdict.kind === 'hold') return {...withoutUpdate('noupdate'), hold: holdOf(verdict)};
   const release = releases.get(verdict.version);
-  return release === undefined ? without('error-internal') : offer(release, codebaseOf);
-}
-
-export function offer(release: OfferedRelease, codebaseOf: CodebaseOf): UpdateCheck {
-  const {version, bytes, sha1, sha256} = release;
-  return {
-    ...without('ok'),
-    codebases: [codebaseOf(release)],
-    manifest: {
-      version,
-      packages: [{name: PAYLOAD_NAME, bytes, sha1, sha256, required: true}],
-      actions: [
-        {event: 'postinstall', sha256, isDelta: false, disableBackoff: true, maxFailuresPerUrl: null},
-      ],
-    },
-  };
-}
-
-export function without(status: string): UpdateCheck {
-  return {status, pollSeconds: null, codebases: [], manifest: null, hold: null};
+  return release === undefined ? withoutUpdate('error-internal') : offerOf(release, codebaseOf);
 }
 
 /**

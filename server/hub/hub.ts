@@ -11,7 +11,7 @@ import type {OmahaResponse, ResponseApp} from '../../formats/omaha/response.ts';
 import {isVersion} from '../../formats/version.ts';
 import {channelOfTrack} from '../channels.ts';
 import {ServerError} from '../errors.ts';
-import type {OfferedRelease} from '../omaha.ts';
+import {BOARDS, type CodebaseOf, type OfferedRelease, SERVER_NAME, offerOf, withoutUpdate} from '../omaha.ts';
 import {type Ledger, type Summary, openLedger} from '../rollout/ledger.ts';
 import {happeningOf} from '../rollout/member.ts';
 import {targetOf} from '../rollout/target.ts';
@@ -26,7 +26,7 @@ import {
 } from '../store/machines.ts';
 import {listChannels, listPromotions, listReleases} from '../store/releases.ts';
 import type {Database} from '../store/sql.ts';
-import {type CodebaseOf, answerApp, checkOf, offer, pinnedRelease, refuseApp, without} from './answer.ts';
+import {answerApp, checkOf, pinnedRelease, refuseApp} from './answer.ts';
 import {isMachineId, isStorableInteger, storable} from './texts.ts';
 import {type Writer, createWriter} from './writer.ts';
 
@@ -53,9 +53,6 @@ interface GroupAtWork {
   readonly past: readonly string[];
 }
 
-const SERVER_NAME = 'caisson';
-/** Those that a release of ours runs on; hosts of the lineage say nothing sometimes. */
-const BOARDS: readonly string[] = ['', 'amd64-usr'];
 const MAX_PAST = 100;
 
 export async function openHub(database: Database, now: number): Promise<Hub> {
@@ -184,7 +181,7 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
     }
     ledger.see(host, at);
     if (updateCheck === null) return answerApp(app, null);
-    if (!BOARDS.includes(app.board)) return answerApp(app, without('error-osnotsupported'));
+    if (!BOARDS.includes(app.board)) return answerApp(app, withoutUpdate('error-osnotsupported'));
     const prefix = storable(updateCheck.targetVersionPrefix);
     const verdict = ledger.ask({...host, prefix}, at);
     if (verdict.kind === 'grant' && verdict.isNew)
@@ -195,7 +192,7 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
         : undefined;
     return answerApp(
       app,
-      pinned === undefined ? checkOf(verdict, releases, codebaseOf) : offer(pinned, codebaseOf),
+      pinned === undefined ? checkOf(verdict, releases, codebaseOf) : offerOf(pinned, codebaseOf),
     );
   }
 

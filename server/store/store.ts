@@ -10,7 +10,7 @@ import {setTimeout as sleep} from 'node:timers/promises';
 import {openPglite} from '../../platform/pglite.ts';
 import {openPostgres} from '../../platform/postgres.ts';
 import {DatabaseError, type SqlClient, type SqlPool} from '../../platform/sql-pool.ts';
-import {holdLock} from '../channel-lock.ts';
+import {holdLock} from '../lock-file.ts';
 import {type Database, migrate, openDatabase} from './sql.ts';
 
 export type StorePlace =
