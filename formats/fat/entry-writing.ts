@@ -25,6 +25,8 @@ export interface EntryFields {
   modified: FatMoment;
 }
 
+export type Attribute = (typeof ATTRIBUTE)['archive' | 'directory' | 'volume'];
+
 const LOWER_BASE = 0x08;
 const LOWER_ENDING = 0x10;
 
@@ -51,13 +53,9 @@ export function switchedEntry(content: Buffer, at: number, fields: EntryFields):
 }
 
 /** A new entry. Throws FatError 'bad-name' for a name that would need a long one, or whose short form is taken. */
-export function newEntry(
-  {path, entries}: Pick<SurveyedFolder, 'path' | 'entries'>,
-  name: string,
-  fields: EntryFields,
-): Buffer {
-  const parts = shortParts(name);
-  if (parts === null) {
+export function newEntry({path, entries}: SurveyedFolder, name: string, fields: EntryFields): Buffer {
+  const entry = shortEntry(name, ATTRIBUTE.archive, fields);
+  if (entry === null) {
     throw new FatError(
       'bad-name',
       `${JSON.stringify(name)} is not 8 and 3 characters, each part in one case`,
@@ -65,26 +63,26 @@ export function newEntry(
   }
   if (entries.some(({shortName}) => shortName === name.toUpperCase()))
     throw new FatError('bad-name', `the short name ${name.toUpperCase()} is taken in /${path}`);
-  const {base, ending} = parts;
-  const entry = namedEntry(base.toUpperCase().padEnd(8) + ending.toUpperCase().padEnd(3), fields);
+  return entry;
+}
+
+/** The entry of a name that needs no long one; null when it needs one. */
+export function shortEntry(name: string, attribute: Attribute, fields: EntryFields): Buffer | null {
+  const [, base = '', , ending = ''] = /^([\w-]{1,8})(\.([\w-]{1,3}))?$/.exec(name) ?? [];
+  const isOneCase = (part: string): boolean => part === part.toLowerCase() || part === part.toUpperCase();
+  if (base === '' || !isOneCase(base) || !isOneCase(ending)) return null;
+  const entry = namedEntry(base.toUpperCase().padEnd(8) + ending.toUpperCase().padEnd(3), attribute, fields);
   const isLower = (part: string): boolean => part !== part.toUpperCase();
   const cases = (isLower(base) ? LOWER_BASE : 0) | (isLower(ending) ? LOWER_ENDING : 0);
   entry.writeUInt8(cases, ENTRY_AT.cases);
   return entry;
 }
 
-/** The parts of a name that needs no long one; null when it needs one. */
-export function shortParts(name: string): {base: string; ending: string} | null {
-  const [, base = '', , ending = ''] = /^([\w-]{1,8})(\.([\w-]{1,3}))?$/.exec(name) ?? [];
-  const isOneCase = (part: string): boolean => part === part.toLowerCase() || part === part.toUpperCase();
-  return base !== '' && isOneCase(base) && isOneCase(ending) ? {base, ending} : null;
-}
-
 /** `shortName` as it lies on the disk: 8 characters and 3. */
-export function namedEntry(shortName: string, fields: EntryFields): Buffer {
+export function namedEntry(shortName: string, attribute: Attribute, fields: EntryFields): Buffer {
   const entry = Buffer.alloc(ENTRY_BYTES);
   entry.write(shortName, 'latin1');
-  entry.writeUInt8(ATTRIBUTE.archive, ENTRY_AT.attributes);
+  entry.writeUInt8(attribute, ENTRY_AT.attributes);
   setFields(entry, fields);
   return entry;
 }
@@ -93,20 +91,12 @@ export function namedEntry(shortName: string, fields: EntryFields): Buffer {
 export function labelEntry(label: string, modified: FatMoment): Buffer {
   if (!/^[A-Z0-9_ -]{1,11}$/.test(label))
     throw new FatError('bad-name', `${JSON.stringify(label)} is not a label of 11 characters, upper case`);
-  const entry = Buffer.alloc(ENTRY_BYTES);
-  entry.write(label.padEnd(11), 'latin1');
-  entry.writeUInt8(ATTRIBUTE.volume, ENTRY_AT.attributes);
-  setFields(entry, {firstCluster: 0, bytes: 0, modified});
-  return entry;
+  return namedEntry(label.padEnd(11), ATTRIBUTE.volume, {firstCluster: 0, bytes: 0, modified});
 }
 
 /** What a folder calls itself and the one that holds it. */
 export function relativeEntry(name: '.' | '..', firstCluster: number, modified: FatMoment): Buffer {
-  const entry = Buffer.alloc(ENTRY_BYTES);
-  entry.write(name.padEnd(11), 'latin1');
-  entry.writeUInt8(ATTRIBUTE.directory, ENTRY_AT.attributes);
-  setFields(entry, {firstCluster, bytes: 0, modified});
-  return entry;
+  return namedEntry(name.padEnd(11), ATTRIBUTE.directory, {firstCluster, bytes: 0, modified});
 }
 
 /**

@@ -8,15 +8,15 @@
  */
 import {END_OF_CHAIN} from './allocation.ts';
 import {FatError} from './boot-sector.ts';
-import {ATTRIBUTE, ENTRY_AT, ENTRY_BYTES} from './directory.ts';
+import {ATTRIBUTE, ENTRY_BYTES} from './directory.ts';
 import {
+  type Attribute,
   type EntryFields,
   type FatMoment,
   labelEntry,
   namedEntry,
-  newEntry,
   relativeEntry,
-  shortParts,
+  shortEntry,
 } from './entry-writing.ts';
 import {longNamePieces, shortNameFor} from './long-name.ts';
 
@@ -29,7 +29,7 @@ export interface FatFormatOptions {
   volumeId: number;
   /** Sectors of the disk before the volume. */
   hiddenSectors: number;
-  /** Paths without a leading slash; folders come by themselves. Names of 8 and 3 characters, each part in one case. */
+  /** Paths without a leading slash, of letters, digits and `._-~`; folders come by themselves. */
   files: readonly {path: string; bytes: number}[];
   modified: FatMoment;
 }
@@ -221,37 +221,36 @@ function encodeFolder(
     entries.push(relativeEntry('.', folders.get(path) ?? 0, modified), relativeEntry('..', parent, modified));
   }
   const shortNames = new Set<string>();
-  const add = (each: string, fields: EntryFields): Buffer | undefined => {
-    const added = entriesFor(path, nameOf(each), fields, shortNames);
-    entries.push(...added);
-    return added.at(-1);
-  };
   for (const [each, firstCluster] of folders)
     if (isInside(each))
-      add(each, {firstCluster, bytes: 0, modified})?.writeUInt8(ATTRIBUTE.directory, ENTRY_AT.attributes);
-  for (const {path: each, bytes} of options.files)
+      entries.push(
+        ...entriesFor(nameOf(each), ATTRIBUTE.directory, {firstCluster, bytes: 0, modified}, shortNames),
+      );
+  for (const {path: each, bytes} of options.files) {
+    const firstCluster = bytes === 0 ? 0 : (clusters.get(each) ?? 0);
     if (isInside(each))
-      add(each, {firstCluster: bytes === 0 ? 0 : (clusters.get(each) ?? 0), bytes, modified});
+      entries.push(
+        ...entriesFor(nameOf(each), ATTRIBUTE.archive, {firstCluster, bytes, modified}, shortNames),
+      );
+  }
   if (entries.length * ENTRY_BYTES > CLUSTER_BYTES)
     throw new FatError('no-room', `/${path} has ${entries.length} entries, more than fit into one cluster`);
   return Buffer.concat([...entries, Buffer.alloc(CLUSTER_BYTES - entries.length * ENTRY_BYTES)]);
 }
 
-/** The entry of a name, behind the pieces of the long one if it needs that. */
+/** The entry of a name, behind the pieces of the long one if it needs that. `taken` are short names that were made up. */
 function entriesFor(
-  path: string,
   name: string,
+  attribute: Attribute,
   fields: EntryFields,
-  shortNames: Set<string>,
+  taken: Set<string>,
 ): readonly Buffer[] {
-  if (shortParts(name) !== null) {
-    const entry = newEntry({path, entries: []}, name, fields);
-    shortNames.add(entry.toString('latin1', 0, 11));
-    return [entry];
-  }
-  const shortName = shortNameFor(name, shortNames);
-  shortNames.add(shortName);
-  return [...longNamePieces(name, shortName), namedEntry(shortName, fields)];
+  const entry = shortEntry(name, attribute, fields);
+  if (entry !== null) return [entry];
+  // It has a `~`, which no name does that is short by itself.
+  const shortName = shortNameFor(name, taken);
+  taken.add(shortName);
+  return [...longNamePieces(name, shortName), namedEntry(shortName, attribute, fields)];
 }
 
 function parentOf(path: string): string {

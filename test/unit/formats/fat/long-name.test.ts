@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
 import fc from 'fast-check';
-import {decodeFatDirectory} from '../../../../formats/fat/directory.ts';
+import {ATTRIBUTE, decodeFatDirectory} from '../../../../formats/fat/directory.ts';
 import {fatMoment, namedEntry} from '../../../../formats/fat/entry-writing.ts';
 import {longNamePieces, shortNameFor} from '../../../../formats/fat/long-name.ts';
 
@@ -14,7 +14,10 @@ describe('long names', () => {
       fc.property(name, (long) => {
         const short = shortNameFor(long, new Set());
         assert.equal(short.length, 11);
-        const content = Buffer.concat([...longNamePieces(long, short), namedEntry(short, FIELDS)]);
+        const content = Buffer.concat([
+          ...longNamePieces(long, short),
+          namedEntry(short, ATTRIBUTE.archive, FIELDS),
+        ]);
         const {entries, problems} = decodeFatDirectory(content, 'EFI');
         assert.deepEqual(
           [entries.map(({name, bytes, piecesAt}) => [name, bytes, piecesAt]), problems],
