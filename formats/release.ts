@@ -10,6 +10,11 @@ const hash = z.string().regex(/^[0-9a-f]{64}$/);
 const text = z.string().min(1).max(256);
 const count = z.int().nonnegative();
 
+const keys = z
+  .array(z.strictObject({name: text, sha256: hash}))
+  .max(100)
+  .default([]);
+
 const releaseSchema = z.strictObject({
   format: z.literal('caisson-release-1'),
   id: text,
@@ -27,10 +32,9 @@ const releaseSchema = z.strictObject({
   sizes: z.record(z.string(), z.strictObject({bytes: count, budget: count})),
   packages: count,
   /** Whose signatures its hosts accept: SHA-256 of the public key, SubjectPublicKeyInfo in DER. */
-  updateKeys: z
-    .array(z.strictObject({name: text, sha256: hash}))
-    .max(100)
-    .default([]),
+  updateKeys: keys,
+  /** The same for signed channels. */
+  channelKeys: keys,
   files: z.record(
     // Of this directory, and never `..` or a hidden one.
     z.string().regex(/^\w[\w.-]{0,254}$/, 'not the name of a file'),

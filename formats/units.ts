@@ -27,6 +27,11 @@ export function formatSeconds(seconds: number): string {
   return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
 
+/** `2026-11-21 20:31`, in UTC, of milliseconds since 1970. */
+export function formatMinute(at: number): string {
+  return new Date(at).toISOString().slice(0, 16).replace('T', ' ');
+}
+
 const SIZE = /^(\d{1,15})(?:\s?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB))?$/;
 const FACTORS: Record<string, number> = {
   B: 1,

@@ -14,12 +14,55 @@ const MAX_WORD_CHARACTERS = 256;
 const value = <T>(of: T): Reading<T> => ({kind: 'value', value: of});
 const bad = (problem: string): Reading<never> => ({kind: 'bad', problem});
 
-export function readServer(
-  text: string,
-): Reading<{kind: 'url'; url: string} | {kind: 'disabled'; reason: string}> {
+/** Who tells a host of updates: a server that is asked, or a folder of files that is only read. */
+export type ServerSetting =
+  | {readonly kind: 'url'; readonly url: string}
+  /** Ends with `/`: http, https or file. */
+  | {readonly kind: 'static'; readonly url: string}
+  /** `reason` is for people: why this host asks nobody. */
+  | {readonly kind: 'disabled'; readonly reason: string};
+
+/** Before the address of a folder with signed channels. */
+export const STATIC_PREFIX = 'static+';
+
+export function readServer(text: string): Reading<ServerSetting> {
   if (text === 'disabled') return value({kind: 'disabled', reason: 'SERVER=disabled'});
-  if (!isHttpUrl(text)) return bad('is neither an http or https address nor "disabled"');
+  if (text.startsWith(STATIC_PREFIX)) {
+    const folder = folderOf(text.slice(STATIC_PREFIX.length));
+    return folder === null
+      ? bad(`has no http, https or file address of a folder after "${STATIC_PREFIX}"`)
+      : value({kind: 'static', url: folder});
+  }
+  if (!isHttpUrl(text))
+    return bad(`is neither an http or https address, nor "${STATIC_PREFIX}" and one, nor "disabled"`);
   return value({kind: 'url', url: text});
+}
+
+/** As it is written; null for nobody. */
+export function formatServer(server: ServerSetting): string | null {
+  if (server.kind === 'disabled') return null;
+  return server.kind === 'static' ? `${STATIC_PREFIX}${server.url}` : server.url;
+}
+
+/** Where the signed channels of a server lie, if not beside it. */
+export type ChannelMetadataSetting =
+  {readonly kind: 'beside'} | {readonly kind: 'folder'; readonly url: string} | {readonly kind: 'disabled'};
+
+export function readChannelMetadata(text: string): Reading<ChannelMetadataSetting> {
+  if (text === 'disabled') return value({kind: 'disabled'});
+  const folder = folderOf(text);
+  return folder === null
+    ? bad('is neither an http, https or file address of a folder nor "disabled"')
+    : value({kind: 'folder', url: folder});
+}
+
+/** With `/` at its end; without query and fragment, which no file below it would have. */
+function folderOf(text: string): string | null {
+  if (!isHttpUrl(text) && !/^file:\/\/\/[^/]/.test(text)) return null;
+  if (!URL.canParse(text)) return null;
+  const url = new URL(text);
+  if (url.search !== '' || url.hash !== '') return null;
+  return url.href.endsWith('/') ? url.href : `${url.href}/`;
 }
 
 export function readProxy(text: string): Reading<string> {

@@ -8,8 +8,11 @@
  */
 import {KIB} from './units.ts';
 import {
+  type ChannelMetadataSetting,
   type Reading,
+  type ServerSetting,
   readBytesPerSecond,
+  readChannelMetadata,
   readFlag,
   readGroup,
   readPath,
@@ -40,9 +43,8 @@ export type RebootStrategy = (typeof REBOOT_STRATEGIES)[number];
 
 export interface UpdateSettings {
   readonly group: string;
-  /** `reason` is for people: why this host asks nobody. */
-  readonly server:
-    {readonly kind: 'url'; readonly url: string} | {readonly kind: 'disabled'; readonly reason: string};
+  readonly server: ServerSetting;
+  readonly channelMetadata: ChannelMetadataSetting;
   readonly strategy: RebootStrategy;
   /** The beginning of the only versions to install, on a dot boundary: `1`, `1.4`, `1.4.2`; null for any. */
   readonly pin: string | null;
@@ -83,6 +85,7 @@ const KEYS = [
   'MACHINE_ALIAS',
   'PROXY',
   'SERVER_CA',
+  'CHANNEL_METADATA',
 ] as const;
 type Key = (typeof KEYS)[number];
 /** What reboot-settings.ts reads. */
@@ -119,7 +122,7 @@ export function parseUpdateConf(layers: readonly ConfLayer[]): UpdateConf {
 
   const strategy = take('REBOOT_STRATEGY', (text) => readStrategy(text, REBOOT_STRATEGIES), undefined);
   const hasBadStrategy = errors.some(({key}) => key === 'REBOOT_STRATEGY');
-  const server = take('SERVER', readServer, {kind: 'disabled', reason: 'SERVER is not set'} as const);
+  const server = take<ServerSetting>('SERVER', readServer, {kind: 'disabled', reason: 'SERVER is not set'});
   const user = take('DOWNLOAD_USER', readWord, '');
   const settings = {
     group: take('GROUP', readGroup, DEFAULT_GROUP),
@@ -132,6 +135,7 @@ export function parseUpdateConf(layers: readonly ConfLayer[]): UpdateConf {
     credentials: user === '' ? null : {user, password: take('DOWNLOAD_PASSWORD', readWord, '')},
     proxy: take('PROXY', readProxy, null),
     caFile: take('SERVER_CA', readPath, null),
+    channelMetadata: take<ChannelMetadataSetting>('CHANNEL_METADATA', readChannelMetadata, {kind: 'beside'}),
     reboot: new Map(
       [...values.values()].filter(({key}) => PASSED_THROUGH.test(key)).map(({key, value}) => [key, value]),
     ),

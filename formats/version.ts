@@ -13,3 +13,8 @@ export function isVersion(text: string): boolean {
 export function compareVersions(a: string, b: string): number {
   return compare(a, b);
 }
+
+/** On a dot: `1.4` is the beginning of `1.4.2`, not of `1.40.0`. */
+export function hasVersionPrefix(version: string, prefix: string): boolean {
+  return version === prefix || version.startsWith(prefix.endsWith('.') ? prefix : `${prefix}.`);
+}

@@ -36,6 +36,8 @@ export class ExecError extends CodedError<ExecErrorCode> {
   }
 }
 
+const DEFAULT_GRACE_MS = 5_000;
+
 export interface ExecOptions {
   cwd?: string;
   /** Added to the environment of this process; `undefined` removes a name. */
@@ -44,6 +46,8 @@ export interface ExecOptions {
   signal?: AbortSignal | undefined;
   /** Milliseconds until the process is killed. */
   timeoutMs?: number;
+  /** Milliseconds from SIGTERM to SIGKILL; default five seconds. */
+  graceMs?: number;
   /** Standard output goes to this file instead of the result: for output beyond a few MiB. */
   stdoutFile?: string;
   /** Called with every line of standard output and standard error as it comes, without its newline. */
@@ -85,7 +89,7 @@ export interface RunningProcess {
   kill(signal?: NodeJS.Signals): void;
 }
 
-export interface StartOptions extends Pick<ExecOptions, 'cwd' | 'env' | 'signal'> {
+export interface StartOptions extends Pick<ExecOptions, 'cwd' | 'env' | 'signal' | 'graceMs'> {
   /** `inherit` gives the process this terminal. */
   stdio?: 'pipe' | 'inherit';
   /** Standard output is written to this file instead of the `stdout` stream. */
@@ -130,7 +134,7 @@ export function quoteArgv(argv: readonly string[]): string {
 
 function launch(
   argv: Argv,
-  options: Pick<ExecOptions, 'cwd' | 'env' | 'signal' | 'timeoutMs' | 'stdin'>,
+  options: Pick<ExecOptions, 'cwd' | 'env' | 'signal' | 'timeoutMs' | 'graceMs' | 'stdin'>,
   stdio: {
     stdin: 'ignore' | 'pipe' | 'inherit';
     stdout: 'pipe' | 'inherit' | {file: string};
@@ -143,7 +147,7 @@ function launch(
     stripFinalNewline: false,
     buffer: stdio.buffer,
     // An ended child whose grandchildren hold the pipes must not hold us.
-    forceKillAfterDelay: 5_000,
+    forceKillAfterDelay: options.graceMs ?? DEFAULT_GRACE_MS,
     stdin: stdio.stdin,
     stdout: stdio.stdout,
     stderr: stdio.stdout === 'inherit' ? 'inherit' : 'pipe',

@@ -58,6 +58,7 @@ export const TEST_PROGRAMS: readonly HostProgram[] = [
   {program: 'dnsmasq', package: 'dnsmasq-base'},
   {program: 'ip', package: 'iproute2'},
   {program: '/usr/lib/postgresql', package: 'postgresql'},
+  {program: 'chromium', package: 'chromium'},
 ];
 
 /** Directories that an ordinary user's PATH may lack. */

@@ -1,4 +1,5 @@
 /** A small document sent, a small one received: the shape of every question to an update server. */
+import {collectBody} from './http-body.ts';
 import {HttpError} from './http-error.ts';
 import type {HttpExchange} from './http.ts';
 
@@ -22,15 +23,7 @@ export async function postBytes(
       const where = target === undefined ? '' : `, and pointed to ${JSON.stringify(target.slice(0, 200))}`;
       throw new HttpError('bad-status', `${url} answered ${answer.status}${where}`, {status: answer.status});
     }
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    for await (const chunk of answer.body) {
-      length += chunk.length;
-      if (length > maxBytes)
-        throw new HttpError('too-long', `${url} answered with more than ${maxBytes} bytes`);
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
+    return await collectBody(url, answer.body, maxBytes);
   } catch (error) {
     signal.throwIfAborted();
     throw error;

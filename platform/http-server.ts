@@ -5,6 +5,7 @@
  *
  * Rejected: a framework. There are a handful of routes, and what a framework would bring is what is bounded here.
  */
+import {once} from 'node:events';
 import {
   type IncomingMessage,
   type RequestListener,
@@ -23,9 +24,14 @@ export interface ServerRequest {
   readonly method: string;
   /** Of the URL as it was sent, not decoded, without the query. */
   readonly path: string;
+  /** What follows `?` in the URL, as it was sent; empty without one. */
+  readonly query: string;
   /** Names in small letters. */
   readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Empty when it is a stream. */
   readonly body: Uint8Array;
+  /** For requests that `streamLimit` names, whose body was not read yet; at most that long, or it ends with an error. */
+  readonly stream: AsyncIterable<Uint8Array> | null;
   readonly remote: string;
   readonly isTls: boolean;
 }
@@ -33,8 +39,14 @@ export interface ServerRequest {
 export interface ServerAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A stream comes with its length, and is not opened for HEAD. */
-  readonly body: Uint8Array | {readonly bytes: number; readonly open: () => AsyncIterable<Uint8Array>};
+  /**
+   * A stream comes with its length, and is not opened for HEAD. One without end (`follow`) goes on until it returns or the
+   * client is gone, which aborts its signal; it is asked for more when the client has taken what there was.
+   */
+  readonly body:
+    | Uint8Array
+    | {readonly bytes: number; readonly open: () => AsyncIterable<Uint8Array>}
+    | {readonly follow: (signal: AbortSignal) => AsyncIterable<Uint8Array>};
 }
 
 export interface AccessRecord {
@@ -56,6 +68,8 @@ export interface HttpServerOptions {
   /** PEM. */
   readonly tls: {readonly cert: string; readonly key: string} | null;
   readonly maxBodyBytes: number;
+  /** How long the body of such a request may be, which its handler reads itself; null for all others. */
+  readonly streamLimit?: (method: string, path: string) => number | null;
   readonly handle: (request: ServerRequest) => Promise<ServerAnswer>;
   readonly onAccess: (record: AccessRecord) => void;
 }
@@ -75,6 +89,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 5000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_CONNECTIONS = 1024;
 const MAX_TARGET_CHARACTERS = 2048;
+const ONE_PIECE_BYTES = 16_384;
 
 /** Throws ListenError. */
 export async function listenHttp(options: HttpServerOptions): Promise<HttpServer> {
@@ -152,21 +167,28 @@ async function answer(
 async function respond(
   message: IncomingMessage,
   response: ServerResponse,
-  {handle, maxBodyBytes}: HttpServerOptions,
+  {handle, maxBodyBytes, streamLimit}: HttpServerOptions,
 ): Promise<number> {
-  const body = await readBody(message, maxBodyBytes);
-  if (body === null) {
-    // Whatever else it sends is not read.
-    response.setHeader('connection', 'close');
-    return send(message, response, refusal(413, `more than ${maxBodyBytes} bytes`));
-  }
   const target = message.url ?? '/';
   const question = target.indexOf('?');
+  const method = message.method ?? 'GET';
+  const path = question < 0 ? target : target.slice(0, question);
+  const streamBytes = streamLimit?.(method, path) ?? null;
+  const limit = streamBytes ?? maxBodyBytes;
+  const isTooLong = Number(message.headers['content-length'] ?? 0) > limit;
+  const body = isTooLong || streamBytes !== null ? new Uint8Array() : await readBody(message, maxBodyBytes);
+  if (isTooLong || body === null) {
+    // Whatever else it sends is not read.
+    response.setHeader('connection', 'close');
+    return send(message, response, refusal(413, `more than ${limit} bytes`));
+  }
   const request = {
-    method: message.method ?? 'GET',
-    path: question < 0 ? target : target.slice(0, question),
+    method,
+    path,
+    query: question < 0 ? '' : target.slice(question + 1),
     headers: flatten(message.headers),
     body,
+    stream: streamBytes === null ? null : bounded(message, streamBytes),
     remote: message.socket.remoteAddress ?? '',
     isTls: 'encrypted' in message.socket,
   };
@@ -178,6 +200,8 @@ async function respond(
   } catch (error) {
     await send(message, response, refusal(500, 'something is wrong with this server'));
     throw error;
+  } finally {
+    if (streamBytes !== null) discardRest(message, streamBytes);
   }
   return send(message, response, result);
 }
@@ -191,6 +215,7 @@ async function send(
   response: ServerResponse,
   {status, headers, body}: ServerAnswer,
 ): Promise<number> {
+  if ('follow' in body) return follow(response, status, headers, body.follow);
   const bytes = 'open' in body ? body.bytes : body.length;
   const isBodiless = status === 304 || status === 204;
   response.writeHead(status, {...headers, ...(isBodiless ? {} : {'content-length': bytes})});
@@ -199,28 +224,88 @@ async function send(
     return 0;
   }
   if (!('open' in body)) {
-    response.end(body);
+    // As text, byte for byte, it goes out in one piece with the head; as bytes it is a write of its own.
+    if (bytes <= ONE_PIECE_BYTES)
+      response.end(Buffer.from(body.buffer, body.byteOffset, bytes).toString('latin1'), 'latin1');
+    else response.end(body);
     return bytes;
   }
   await pipeline(body.open(), response);
   return bytes;
 }
 
-/** Null when it is longer than allowed. */
-async function readBody(message: IncomingMessage, maxBytes: number): Promise<Uint8Array | null> {
-  if (Number(message.headers['content-length'] ?? 0) > maxBytes) return null;
-  const chunks: Buffer[] = [];
+async function follow(
+  response: ServerResponse,
+  status: number,
+  headers: ServerAnswer['headers'],
+  open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+): Promise<number> {
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  response.writeHead(status, headers);
+  response.flushHeaders();
   let bytes = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
+  for await (const chunk of open(gone.signal)) {
+    if (gone.signal.aborted) break;
     bytes += chunk.length;
-    if (bytes > maxBytes) return null;
-    chunks.push(chunk);
+    if (!response.write(chunk)) await once(response, 'drain', {signal: gone.signal}).catch(() => undefined);
   }
-  return Buffer.concat(chunks);
+  response.end();
+  return bytes;
+}
+
+/** Whoever stops reading wants to answer: that ends the stream, and not the connection. */
+async function* bounded(message: IncomingMessage, maxBytes: number): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  const chunks = message.iterator({destroyOnReturn: false}) as AsyncIterable<Buffer>;
+  for await (const chunk of chunks) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw new Error(`a body of more than ${maxBytes} bytes`);
+    yield chunk;
+  }
+}
+
+/** An answer that comes before the whole question has to reach a client that is still sending. */
+function discardRest(message: IncomingMessage, maxBytes: number): void {
+  if (message.readableEnded) return;
+  let bytes = 0;
+  message.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > maxBytes) message.destroy();
+  });
+}
+
+/**
+ * Null when it is longer than allowed; the rest is left where it is, so that the refusal still reaches the client. By
+ * events: an iterator costs a small request as much as all that is done with it.
+ */
+function readBody(message: IncomingMessage, maxBytes: number): Promise<Uint8Array | null> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    message.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= maxBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      message.pause();
+      resolve(null);
+    });
+    message.once('end', () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
+    message.once('error', reject);
+    message.once('close', () => {
+      if (!message.readableEnded) reject(new Error('the client went away before it had asked'));
+    });
+  });
 }
 
 function flatten(headers: IncomingMessage['headers']): Record<string, string | undefined> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
-  );
+  // Without a prototype: a client names them.
+  const flat = Object.create(null) as Record<string, string | undefined>;
+  for (const [name, value] of Object.entries(headers))
+    flat[name] = Array.isArray(value) ? value.join(', ') : value;
+  return flat;
 }

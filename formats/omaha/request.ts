@@ -59,6 +59,14 @@ export interface OmahaEvent {
   readonly previousVersion: string | null;
 }
 
+/** How clients say that nothing ran before. */
+export const NO_VERSION = '0.0.0.0';
+
+/** Of an event: the version that ran before, of a machine that had one and has not told it yet. */
+export function versionBefore({previousVersion}: Pick<OmahaEvent, 'previousVersion'>): string | null {
+  return previousVersion === '' || previousVersion === NO_VERSION ? null : previousVersion;
+}
+
 /** Real requests have one app; sysexts and OEM parts of the lineage bring a few more. */
 const MAX_APPS = 16;
 const MAX_EVENTS = 64;

@@ -77,6 +77,8 @@ const MAX_APPS = 16;
 const MAX_URLS = 32;
 const MAX_PACKAGES = 64;
 const MAX_EVENTS = 64;
+/** The end of the year 9999: what comes later cannot be written as a date. */
+const MAX_TIME_SECONDS = 253_402_300_799;
 
 export function encodeResponse({server, apps}: OmahaResponse): Uint8Array {
   return encodeXml(
@@ -187,11 +189,14 @@ function decodeCheck(check: XmlElement): UpdateCheck {
 function decodeHold(check: XmlElement): UpdateHold | null {
   const reason = textOf(check, 'hold_reason');
   if (reason === '') return null;
+  const notBefore = countOf(check, 'hold_not_before');
+  if (notBefore !== null && notBefore > MAX_TIME_SECONDS)
+    throw new OmahaError('bad-document', `updatecheck hold_not_before is ${notBefore}, which is no time`);
   return {
     reason,
     version: textOf(check, 'hold_version'),
     position: countOf(check, 'hold_position'),
-    notBefore: countOf(check, 'hold_not_before'),
+    notBefore,
     detail: textOf(check, 'hold_detail'),
   };
 }

@@ -20,6 +20,7 @@ const NOTHING_SET = {
   credentials: null,
   proxy: null,
   caFile: null,
+  channelMetadata: {kind: 'beside'},
   reboot: new Map(),
 };
 
@@ -60,6 +61,7 @@ DOWNLOAD_PASSWORD=a b"c
 MACHINE_ALIAS="rack 4"
 PROXY=http://proxy.example.com:3128
 SERVER_CA=/etc/caisson/ca.pem
+CHANNEL_METADATA=https://mirror.example.com/caisson
 LOCKSMITHD_GROUP=workers
 REBOOT_WINDOW_START="Thu 04:00"\r
 `);
@@ -79,6 +81,7 @@ REBOOT_WINDOW_START="Thu 04:00"\r
       credentials: {user: 'me', password: 'a b"c'},
       proxy: 'http://proxy.example.com:3128',
       caFile: '/etc/caisson/ca.pem',
+      channelMetadata: {kind: 'folder', url: 'https://mirror.example.com/caisson/'},
       reboot: new Map([
         ['LOCKSMITHD_GROUP', 'workers'],
         ['REBOOT_WINDOW_START', 'Thu 04:00'],
@@ -159,6 +162,31 @@ REBOOT_WINDOW_START="Thu 04:00"\r
         if (errors.some(({key}) => key !== 'REBOOT_STRATEGY')) assert.equal(settings.server.kind, 'disabled');
       }),
     );
+  });
+});
+
+describe('SERVER and CHANNEL_METADATA', () => {
+  const server = (text: string): unknown =>
+    parseUpdateConf([{path: 'x', text: `SERVER=${text}`}]).settings.server;
+
+  it('name a folder of files, with a slash at its end', () => {
+    assert.deepEqual(server('static+https://h/a'), {kind: 'static', url: 'https://h/a/'});
+    assert.deepEqual(server('static+file:///media/stick/'), {kind: 'static', url: 'file:///media/stick/'});
+    const {settings} = parseUpdateConf([{path: 'x', text: 'CHANNEL_METADATA=disabled'}]);
+    assert.deepEqual(settings.channelMetadata, {kind: 'disabled'});
+  });
+
+  it('are refused where no file could be', () => {
+    for (const text of [
+      'static+',
+      'static+ftp://h/',
+      'static+https://',
+      'static+file://host/x',
+      'static+http://h/?a=b',
+    ])
+      assert.match(JSON.stringify(server(text)), /"disabled".*has no http, https or file address/);
+    const {errors} = parseUpdateConf([{path: 'x', text: 'CHANNEL_METADATA=nowhere'}]);
+    assert.match(errors[0]?.text ?? '', /neither an http, https or file address/);
   });
 });
 

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
 import {OmahaError, type OmahaErrorCode} from '../../../../formats/omaha/errors.ts';
-import {
-  MAX_XML_BYTES,
-  type XmlElement,
-  decodeXml,
-  element,
-  encodeXml,
-} from '../../../../formats/omaha/xml.ts';
+import type {XmlElement} from '../../../../formats/omaha/xml.ts';
+import {MAX_XML_BYTES, decodeXml, element, encodeXml} from '../../../../formats/omaha/xml.ts';
 import {damaged, fc, succeedsOrThrows} from '../../../support/property.ts';
 
 const read = (text: string): XmlElement => decodeXml(Buffer.from(text));
@@ -40,6 +35,10 @@ describe('decodeXml', () => {
     );
   });
 
+  it('takes white space in values for blanks, unless it was written as a reference', () => {
+    assert.equal(read('<a x="1\t2\r\n3\n\n4&#10;5"/>').attributes.get('x'), '1 2 3  4\n5');
+  });
+
   it('expands the five names and the numbers, once', () => {
     const root = read(`<a x="&amp;lt; &lt;&gt;&quot;&apos; &#65;&#x1F600;"/>`);
     assert.equal(root.attributes.get('x'), `&lt; <>"' A\u{1f600}`);
@@ -68,12 +67,35 @@ describe('decodeXml', () => {
     ['an element that stays open', '<a><b></b>'],
     ['an attribute twice', '<a b="1" b="2"/>'],
     ['an attribute without quotes', '<a b=1/>'],
-    ['names that mean something in JavaScript', '<a __proto__="x"/>'],
+    ['text outside of the element', '<a/>b'],
+    ['text before it', 'b<a/>'],
+    ['a section of text outside of it', '<a/><![CDATA[b]]>'],
+    ['a closing tag too many', '<a/></a>'],
+    ['a closing tag with attributes', '<a></a b="1">'],
+    ['a closing tag that is empty, too', '<a></a/>'],
+    ['attributes that run together', '<a b="1"c="2"/>'],
+    ['a blank before a name', '< a/>'],
+    ['a comment that stays open', '<a/><!-- b'],
+    ['a comment that is too short', '<!--><a/>'],
+    ['declarations', '<a><!ELEMENT b></a>'],
+    ['a character that XML does not have', '<a>\u0000</a>'],
     ['too deep a nest', `${'<a>'.repeat(18)}${'</a>'.repeat(18)}`],
     ['entities of its own', '<!DOCTYPE a [<!ENTITY x "y">]><a b="&x;"/>'],
     ['a DOCTYPE', '<!doctype a><a/>'],
   ] as const)
     it(`refuses ${name}`, () => refuses('bad-xml', text));
+
+  it('has no name that means something else to JavaScript', () => {
+    const root = read('<a __proto__="x" constructor="y"><__proto__/></a>');
+    assert.deepEqual(
+      Object.fromEntries(root.attributes),
+      JSON.parse('{"__proto__": "x", "constructor": "y"}'),
+    );
+    assert.deepEqual(
+      root.children.map(({name}) => name),
+      ['__proto__'],
+    );
+  });
 
   it('refuses bytes that are no UTF-8', () => {
     assert.throws(() => decodeXml(Buffer.from([0x3c, 0x61, 0xff, 0x2f, 0x3e])), /not UTF-8/);
