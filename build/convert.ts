@@ -6,8 +6,8 @@ import {mkdir, readFile, rm, stat, utimes, writeFile} from 'node:fs/promises';
 import {freemem} from 'node:os';
 import {dirname, join} from 'node:path';
 import {type Release, ReleaseError, fileOfRole} from '../formats/release.ts';
-import {type DiskFormat, convertCommand, settleImage} from '../image/disk-formats.ts';
-import {isoCommand, writeIsoEsp} from '../image/iso.ts';
+import {DISK_FORMATS, type DiskFormat, convertCommand, settleImage} from '../image/disk-formats.ts';
+import {ISO_LABEL, isoCommand, writeIsoEsp} from '../image/iso.ts';
 import {copySparse, sha256File} from '../platform/files.ts';
 import {createHttpClient} from '../platform/http.ts';
 import type {Log} from '../platform/log.ts';
@@ -18,7 +18,7 @@ import {withSourceInputs} from './steps/sources.ts';
 import {TREE_FILE, TOOLS_TREE, toolsTreeStep} from './steps/trees.ts';
 import {type Toolbox, createToolbox, mountScratch} from './toolbox.ts';
 
-export const IMAGE_FORMATS = ['raw', 'qcow2', 'vmdk', 'vhd', 'iso'] as const;
+export const IMAGE_FORMATS = [...DISK_FORMATS, 'iso'] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
 export interface ConvertOptions extends MirrorOptions {
@@ -107,7 +107,7 @@ function readMe({name, version}: Release, hasPayload: boolean): string {
   return [
     `${name} ${version}, live: it runs from memory and leaves disks alone.`,
     'To install it: caisson-install --list, then',
-    ...(hasPayload ? [`  sudo mount LABEL=CAISSON_LIVE /mnt`] : []),
+    ...(hasPayload ? [`  sudo mount LABEL=${ISO_LABEL} /mnt`] : []),
     `  sudo caisson-install -d /dev/DISK ${source} -i config.ign`,
     '',
   ].join('\r\n');

@@ -81,6 +81,8 @@ const siteSchema = z.strictObject({
   kernel: z.strictObject({arguments: z.array(argument).default([])}).optional(),
   /** Files with public keys, relative to this one. */
   updateKeys: z.array(z.string().min(1).max(4096)).default([]),
+  /** The same, of those who sign channels. */
+  channelKeys: z.array(z.string().min(1).max(4096)).default([]),
   enable: z.array(unitName).default([]),
   disable: z.array(unitName).default([]),
 });
@@ -91,6 +93,8 @@ export type Definition = z.infer<typeof definitionSchema> & {
   disable: readonly string[];
   /** Files with the public keys that the release trusts, as the site names them; none leaves it to the build. */
   updateKeys: readonly string[];
+  /** The same for the keys that sign channels. */
+  channelKeys: readonly string[];
 };
 export type Site = z.infer<typeof siteSchema>;
 
@@ -108,6 +112,7 @@ export function parseDefinition(source: SourceText): Definition {
     enable: [],
     disable: [],
     updateKeys: [],
+    channelKeys: [],
   };
 }
 
@@ -147,6 +152,7 @@ export function applySite(base: Definition, site: Site, path: string): Definitio
     enable: site.enable,
     disable: site.disable,
     updateKeys: site.updateKeys,
+    channelKeys: site.channelKeys,
   };
 }
 

@@ -12,14 +12,23 @@ export interface InstallerParts {
   /** JavaScript, with a hashbang of its own. */
   program: string;
   selector: Uint8Array;
-  keys: readonly {name: string; pem: string}[];
+  keys: readonly EmbeddedKey[];
+  /** Those that sign channels. */
+  channelKeys: readonly EmbeddedKey[];
 }
 
-export function packInstaller({program, selector, keys}: InstallerParts): string {
+interface EmbeddedKey {
+  name: string;
+  pem: string;
+}
+
+export function packInstaller({program, selector, keys, channelKeys}: InstallerParts): string {
+  const embedded = (list: readonly EmbeddedKey[]): EmbeddedKey[] => list.map(({name, pem}) => ({name, pem}));
   const assets = {
     selector: Buffer.from(selector).toString('base64'),
     selectorSha256: createHash('sha256').update(selector).digest('hex'),
-    keys: keys.map(({name, pem}) => ({name, pem})),
+    keys: embedded(keys),
+    channelKeys: embedded(channelKeys),
   };
   const rest = program.replace(/^#!.*\n/, '');
   return `${HASHBANG}globalThis.${ASSETS_VARIABLE} = ${JSON.stringify(assets)};\n${rest}`;

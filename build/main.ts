@@ -33,7 +33,7 @@ import {usrStep} from './steps/usr.ts';
 import {createToolbox, mountScratch} from './toolbox.ts';
 import type {OverlaySource} from './tree/overlay.ts';
 import {readUserLines} from './tree/users.ts';
-import {type UpdateKey, readUpdateKeys} from './update-keys.ts';
+import {type UpdateKey, readUpdateKeys, requireApart} from './update-keys.ts';
 
 export interface BuildOptions {
   rootDir: string;
@@ -44,6 +44,7 @@ export interface BuildOptions {
   lockFile?: string | undefined;
   /** Files with public keys that the release trusts; they take the place of those that the site names. */
   updateKeys?: readonly string[] | undefined;
+  channelKeys?: readonly string[] | undefined;
   version?: string | undefined;
   channel?: string | undefined;
   mirror?: string | undefined;
@@ -60,8 +61,19 @@ export async function build(options: BuildOptions): Promise<MadeRelease> {
   process.umask(0o022);
   const definition = await readDefinition(options);
   const overlays = await overlaysOf(options);
-  const updateKeys = await readUpdateKeys(keyFilesOf(definition, options), rootDir);
+  const updateKeys = await readUpdateKeys(
+    keyFilesOf(definition.updateKeys, options.updateKeys, options),
+    rootDir,
+  );
+  const channelKeys = await readUpdateKeys(
+    keyFilesOf(definition.channelKeys, options.channelKeys, options),
+    rootDir,
+    'channel',
+  );
+  requireApart(updateKeys, channelKeys);
   sayWhomItTrusts(updateKeys, log);
+  for (const {name, sha256} of channelKeys)
+    log.info(`channels may be signed with ${name} (SHA-256 ${sha256.slice(0, 16)}...)`);
   await mkdir(outDir, {recursive: true});
   await requireReplaceable(outDir, definition.version);
   const scratchDir = join(cacheDir, 'scratch');
@@ -94,6 +106,7 @@ export async function build(options: BuildOptions): Promise<MadeRelease> {
       toolbox,
       overlays,
       updateKeys,
+      channelKeys,
       rootDir,
       scratchDir,
       signal,
@@ -159,9 +172,13 @@ export async function readDefinition(
 }
 
 /** Those of the command line, else those of the site, whose paths count from its own file. */
-function keyFilesOf({updateKeys}: Definition, options: BuildOptions): readonly string[] {
-  if (options.updateKeys !== undefined && options.updateKeys.length > 0) return options.updateKeys;
-  return updateKeys.map((path) => resolve(dirname(options.site ?? ''), path));
+function keyFilesOf(
+  ofSite: readonly string[],
+  given: readonly string[] | undefined,
+  {site}: BuildOptions,
+): readonly string[] {
+  if (given !== undefined && given.length > 0) return given;
+  return ofSite.map((path) => resolve(dirname(site ?? ''), path));
 }
 
 function sayWhomItTrusts(keys: readonly UpdateKey[], log: Log): void {

@@ -33,14 +33,7 @@ import {INITRD_FILE} from './steps/initrd.ts';
 import {LIVE_INITRD_FILE, LIVE_UKI_FILE} from './steps/live.ts';
 import {KERNEL_FILE, KERNEL_RELEASE_FILE} from './steps/kernel.ts';
 import {INSTALLER_FILE} from './steps/programs.ts';
-import {
-  OS_RELEASE_FILE,
-  SBOM_FILE,
-  SELECTOR_FILE,
-  USR_FACTS_FILE,
-  USR_FILE,
-  type UsrFacts,
-} from './steps/usr.ts';
+import {OS_RELEASE_FILE, SBOM_FILE, SELECTOR_FILE, USR_FILE, readUsrFacts} from './steps/usr.ts';
 
 /** Hash over everything that shaped the files, so that an unchanged build can tell. */
 const BUILD_KEY_FILE = '.build-key';
@@ -115,7 +108,7 @@ async function fillRelease(
   const {context, results, sectorSize} = options;
   const {definition, lock, toolbox, scratchDir, signal} = context;
   const from = (step: string, file: string): string => join(results.get(step)?.directory ?? '', file);
-  const facts = JSON.parse(await readFile(from('usr', USR_FACTS_FILE), 'utf8')) as UsrFacts;
+  const facts = await readUsrFacts(results.get('usr')?.directory ?? '');
   const osRelease = decodeOsRelease(await readFile(from('usr', OS_RELEASE_FILE), 'utf8'));
   const sizes = {
     usr: {bytes: facts.bytes, budget: definition.budgets.usr},
@@ -160,6 +153,7 @@ async function fillRelease(
     program: await readFile(from('programs', INSTALLER_FILE), 'utf8'),
     selector: await readFile(from('selector', SELECTOR_FILE)),
     keys: context.updateKeys,
+    channelKeys: context.channelKeys,
   });
   await writeFile(join(out, 'caisson-install.mjs'), installer, {mode: 0o755});
   roles['caisson-install.mjs'] = 'installer';
@@ -213,6 +207,7 @@ async function fillRelease(
     sizes: {...sizes, 'usr-partition': {bytes: facts.bytes, budget: PARTITIONS.usrA.bytes}},
     packages: lock.os.length + lock.unpack.length + lock.kernel.length,
     updateKeys: context.updateKeys.map(({name, sha256}) => ({name, sha256})),
+    channelKeys: context.channelKeys.map(({name, sha256}) => ({name, sha256})),
     files: Object.fromEntries(Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1))),
   };
   const manifest = formatRelease(release);

@@ -7,6 +7,8 @@
  * the ROOT of its disk for its own, and the installer would find that disk in use.
  */
 import {createHash} from 'node:crypto';
+import {createReadStream, createWriteStream} from 'node:fs';
+import {pipeline} from 'node:stream/promises';
 import {ADDON_FOLDER, ADDON_SUFFIX, encodeKernelAddon} from '../formats/efi-addon.ts';
 import {formatFat32} from '../formats/fat/format.ts';
 import {fatMoment} from '../formats/fat/entry-writing.ts';
@@ -20,7 +22,6 @@ export const ISO_LABEL = 'CAISSON_LIVE';
 /** What firmware starts from removable media. */
 const BOOT_FILE = 'EFI/BOOT/BOOTX64.EFI';
 const ADDON_FILE = `${ADDON_FOLDER}/memory${ADDON_SUFFIX}`;
-const CHUNK_BYTES = 1 << 20;
 /** Tables, folders, and what rounding takes. */
 const SLACK_BYTES = 4 * MIB;
 /** Fewer clusters would make it FAT16. */
@@ -51,16 +52,11 @@ export async function writeIsoEsp(
     await image.truncate(volumeBytes);
     for (const {offset, bytes} of [...metadata, bootSector]) await writeAll(image, bytes, offset);
     await writeAll(image, addon, files.get(ADDON_FILE)?.offset ?? 0);
-    await withFile(uki.path, 'r', async (source) => {
-      const buffer = Buffer.alloc(CHUNK_BYTES);
-      for (let at = 0; ;) {
-        const {bytesRead} = await source.read(buffer, 0, CHUNK_BYTES, at);
-        if (bytesRead === 0) break;
-        await writeAll(image, buffer.subarray(0, bytesRead), place + at);
-        at += bytesRead;
-      }
-    });
   });
+  await pipeline(
+    createReadStream(uki.path, {highWaterMark: MIB}),
+    createWriteStream(out, {flags: 'r+', start: place}),
+  );
 }
 
 /** `tree` holds what else is to be seen on the medium. */

@@ -22,7 +22,7 @@ import {SshClient} from './ssh.ts';
 import {parseForwards} from './user-network.ts';
 
 /** QEMU listens within milliseconds; this is for a host that swaps or runs many machines. */
-export const QMP_DEADLINE_MS = 30_000;
+export const QMP_DEADLINE_MS = 120_000;
 const LAST_WORDS_MS = 5_000;
 
 export interface MachineOptions extends Omit<

@@ -7,7 +7,7 @@ import {QemuError} from './errors.ts';
 import {decodeQmp, encodeQmp, type JsonObject, LineSplitter, type QmpMessage} from './qmp-messages.ts';
 
 /** A command is answered at once unless QEMU is busy with the disk or this host with something else. */
-const COMMAND_DEADLINE_MS = 30_000;
+const COMMAND_DEADLINE_MS = 120_000;
 const CONNECT_RETRY_MS = 20;
 const KEPT_EVENTS = 1_000;
 

@@ -12,6 +12,9 @@ import {
 import {QmpClient} from './qmp.ts';
 import {createRuntimeFolder} from './runtime-folder.ts';
 
+/** On a busy machine QEMU takes its time to end; killed before it has, it leaves the terminal as it was for the guest. */
+const GRACE_MS = 60_000;
+
 export interface TerminalOptions extends MachineOptions {
   /** Called before the guest runs, with the ports of 127.0.0.1 by guest port: the last chance to print. */
   onStart?: (hostPorts: ReadonlyMap<number, number>) => void | Promise<void>;
@@ -29,6 +32,7 @@ export async function runInTerminal(options: TerminalOptions): Promise<MachineEn
     const child = start(['setpriv', '--pdeathsig', 'TERM', '--', ...qemuArguments(spec)], {
       stdio: 'inherit',
       signal: options.signal,
+      graceMs: GRACE_MS,
     });
     const gone = new AbortController();
     const ended = child.ended.finally(() =>

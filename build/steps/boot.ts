@@ -11,7 +11,7 @@ import type {StepContext} from './context.ts';
 import type {BuildStep} from './sources.ts';
 import {INITRD_FILE} from './initrd.ts';
 import {KERNEL_FILE, KERNEL_RELEASE_FILE} from './kernel.ts';
-import {OS_RELEASE_FILE, SELECTOR_FILE, USR_FACTS_FILE, type UsrFacts} from './usr.ts';
+import {OS_RELEASE_FILE, SELECTOR_FILE, readUsrFacts} from './usr.ts';
 
 export const UKI_FILE = 'usr.efi';
 
@@ -55,9 +55,7 @@ export function ukiStep({definition, lock, toolbox}: StepContext): BuildStep {
         'source date': String(lock.sourceDate),
       }),
     async run(out, _progress, needed) {
-      const facts = JSON.parse(
-        await readFile(join(needed.get('usr')?.directory ?? '', USR_FACTS_FILE), 'utf8'),
-      ) as UsrFacts;
+      const facts = await readUsrFacts(needed.get('usr')?.directory ?? '');
       await makeUki({
         toolbox,
         needed,

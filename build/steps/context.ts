@@ -15,6 +15,7 @@ export interface StepContext {
   overlays: readonly OverlaySource[];
   /** Whose signatures the hosts of this release accept. */
   updateKeys: readonly UpdateKey[];
+  channelKeys: readonly UpdateKey[];
   /** The repository's own directory. */
   rootDir: string;
   /** In memory or below the cache; gone when the build ends. */

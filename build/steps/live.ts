@@ -20,7 +20,7 @@ import {makeUki} from './boot.ts';
 import type {StepContext} from './context.ts';
 import {INITRD_FILE} from './initrd.ts';
 import type {BuildStep} from './sources.ts';
-import {USR_FACTS_FILE, USR_FILE, type UsrFacts} from './usr.ts';
+import {USR_FILE, readUsrFacts} from './usr.ts';
 
 /** squashfs and verity tree. */
 export const LIVE_USR_FILE = 'usr.img';
@@ -45,7 +45,7 @@ export function liveUsrStep({lock, toolbox, scratchDir}: StepContext): BuildStep
     inputs: () => Promise.resolve({'source date': String(lock.sourceDate)}),
     async run(out, progress, needed) {
       const usr = needed.get('usr')?.directory ?? '';
-      const facts = JSON.parse(await readFile(join(usr, USR_FACTS_FILE), 'utf8')) as UsrFacts;
+      const facts = await readUsrFacts(usr);
       const tree = join(scratchDir, 'live-usr');
       const image = join(out, LIVE_USR_FILE);
       progress.note('unpacking the image');

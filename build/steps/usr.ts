@@ -5,7 +5,7 @@
  * otherwise decide where files lie in the image.
  */
 import {createHash} from 'node:crypto';
-import {chmod, copyFile, mkdir, rm, writeFile} from 'node:fs/promises';
+import {chmod, copyFile, mkdir, readFile, rm, writeFile} from 'node:fs/promises';
 import {join} from 'node:path';
 import {CodedError} from '../../formats/errors.ts';
 import {guidFromHex} from '../../formats/guid.ts';
@@ -26,7 +26,7 @@ import {
 } from '../tree/finish.ts';
 import {applyOverlay, overlayInputs} from '../tree/overlay.ts';
 import {makeAccounts} from '../tree/users.ts';
-import {installUpdateKeys} from '../update-keys.ts';
+import {installChannelKeys, installUpdateKeys} from '../update-keys.ts';
 import type {StepContext} from './context.ts';
 import type {BuildStep} from './sources.ts';
 import {MODULES_FILE} from './kernel.ts';
@@ -38,7 +38,7 @@ export class UsrError extends CodedError<'secret-in-image'> {}
 /** erofs and verity tree, as it lies in a USR partition. */
 export const USR_FILE = 'usr.img';
 /** JSON: UsrFacts. */
-export const USR_FACTS_FILE = 'usr.json';
+const USR_FACTS_FILE = 'usr.json';
 export const OS_RELEASE_FILE = 'os-release';
 /** In the step's directory and in usr/share/caisson: what the installer puts on the disks of others. */
 export const SELECTOR_FILE = 'selector.efi';
@@ -52,8 +52,13 @@ export interface UsrFacts {
   bytes: number;
 }
 
+/** `directory` is the result of the step. */
+export async function readUsrFacts(directory: string): Promise<UsrFacts> {
+  return JSON.parse(await readFile(join(directory, USR_FACTS_FILE), 'utf8')) as UsrFacts;
+}
+
 export function usrStep(context: StepContext): BuildStep {
-  const {definition, lock, overlays, packages, toolbox, updateKeys, scratchDir, warn} = context;
+  const {definition, lock, overlays, packages, toolbox, updateKeys, channelKeys, scratchDir, warn} = context;
   async function inputs(): Promise<Record<string, string>> {
     const {name, id, version, channel, home, packages: lists, paths, enable, disable} = definition;
     return {
@@ -66,6 +71,7 @@ export function usrStep(context: StepContext): BuildStep {
       'unpacked packages in the lock': digestPackages(lock.unpack),
       'source date': String(lock.sourceDate),
       'update keys': JSON.stringify(updateKeys.map(({name, sha256}) => [name, sha256])),
+      'channel keys': JSON.stringify(channelKeys.map(({name, sha256}) => [name, sha256])),
     };
   }
 
@@ -95,6 +101,7 @@ export function usrStep(context: StepContext): BuildStep {
       progress.note('programs, overlays and accounts');
       await installPrograms(tree, programs);
       await installUpdateKeys(tree, updateKeys);
+      await installChannelKeys(tree, channelKeys);
       const selector = join(needed.get('selector')?.directory ?? '', SELECTOR_FILE);
       await copyFile(selector, join(tree, 'usr/share/caisson', SELECTOR_FILE));
       await chmod(join(tree, 'usr/share/caisson', SELECTOR_FILE), 0o644);

@@ -136,7 +136,7 @@ describe('a machine in QEMU', {skip}, () => {
       owner,
       `import {runInTerminal} from ${JSON.stringify(join(import.meta.dirname, '../../qemu/terminal-machine.ts'))};
        const stopping = new AbortController();
-       process.once('SIGTERM', () => stopping.abort());
+       process.on('SIGTERM', () => stopping.abort());
        const options = {...${JSON.stringify(OPTIONS)}, signal: stopping.signal};
        await runInTerminal({...options, onStart: () => console.log('owner', process.pid, 'starts')});
        console.log('machine ended');`,
@@ -153,6 +153,7 @@ describe('a machine in QEMU', {skip}, () => {
       const {text} = await terminal.waitFor(/owner \d+ starts/, SOON);
       await terminal.waitFor(/BdsDxe: .*/, SOON);
       process.kill(Number(/\d+/.exec(text)?.[0]), 'SIGTERM');
+      await terminal.waitFor('machine ended', SOON);
       await terminal.waitFor('all done', SOON);
     } finally {
       session.kill();

@@ -12,6 +12,7 @@ describe('the installer as one file', () => {
     program: '#!/usr/bin/node\nconsole.log(1);\n',
     selector,
     keys: [{name: 'update', pem: 'PEM'}],
+    channelKeys: [{name: 'channel', pem: 'PEM 2'}],
   });
   const [hashbang, assets = '', ...rest] = text.split('\n');
 
@@ -28,6 +29,7 @@ describe('the installer as one file', () => {
       const found = embeddedAssets();
       assert.deepEqual(Buffer.from(await readSelector(found)), selector);
       assert.deepEqual(found?.keys, [{name: 'update', pem: 'PEM'}]);
+      assert.deepEqual(found.channelKeys, [{name: 'channel', pem: 'PEM 2'}]);
       globals[ASSETS_VARIABLE] = {...(JSON.parse(json) as object), selector: 'AAAA'};
       await assert.rejects(readSelector(embeddedAssets()), InstallerError);
     } finally {
