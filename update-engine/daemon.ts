@@ -45,7 +45,8 @@ export async function runDaemon(options: DaemonOptions): Promise<void> {
     later: (ms, call) => clock.after(ms, call),
     async send(event, stop) {
       const {settings} = conf.current();
-      if (settings.server.kind === 'disabled') return;
+      // A folder of files hears nothing.
+      if (settings.server.kind !== 'url') return;
       const http = options.createHttp(await httpOptions(settings));
       try {
         const host = omahaHost(identity, settings, history.read());

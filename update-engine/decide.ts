@@ -3,7 +3,7 @@
  * server's answer, which costs nothing, and of the signed manifest, which alone can be believed.
  */
 import type {SlotLetter} from '../formats/gpt/slots.ts';
-import {compareVersions, isVersion} from '../formats/version.ts';
+import {compareVersions, hasVersionPrefix, isVersion} from '../formats/version.ts';
 import type {Denied} from './state/documents.ts';
 
 export interface SlotRelease {
@@ -127,7 +127,7 @@ function judgeDenied({version}: Candidate, {denied}: HostFacts): string | null {
 }
 
 function judgePin({version}: Candidate, _host: HostFacts, {pin}: Policy): string | null {
-  if (pin === null || version === pin || version.startsWith(`${pin}.`)) return null;
+  if (pin === null || hasVersionPrefix(version, pin)) return null;
   return `this host is pinned to ${pin}, and ${version} is something else`;
 }
 

@@ -9,10 +9,10 @@
 import {EVENT_RESULTS, EVENT_TYPES} from '../formats/omaha/codes.ts';
 import type {OmahaEvent} from '../formats/omaha/request.ts';
 import type {
+  CheckOutcome,
   Effect,
   Event,
   Failure,
-  CheckOutcome,
   NextCheck,
   Settings,
   Situation,
@@ -57,6 +57,8 @@ function expected(state: State, event: Event, settings: Settings): Step | null {
       if (event.kind !== 'prepared') return installing(event);
       return keep({kind: 'downloading', offer: state.offer}, {kind: 'report', event: DOWNLOAD_STARTED});
     case 'downloading':
+      // From another address, after what the first gave was wrong.
+      if (event.kind === 'prepared') return keep(state);
       if (event.kind !== 'applied') return installing(event);
       return keep({kind: 'verifying', offer: state.offer}, {kind: 'report', event: DOWNLOAD_FINISHED});
     case 'verifying':

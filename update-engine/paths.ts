@@ -16,6 +16,8 @@ export const HOST_PATHS = {
   config: '/etc/caisson/update.conf',
   /** Public keys, one a file, PEM. Part of the verity-protected /usr, and of nothing else. */
   keys: '/usr/share/caisson/update-keys',
+  /** Public keys of those who sign channels; not there in a release that trusts none. */
+  channelKeys: '/usr/share/caisson/channel-keys',
   osRelease: '/usr/lib/os-release',
   healthChecks: '/etc/caisson/health.d',
   oemRelease: '/oem/oem-release',
@@ -52,6 +54,8 @@ export const STATE_FILES = {
   history: 'history.json',
   /** What the addresses of the offered payload were worth. */
   payload: 'payload.json',
+  /** The signed channels as they were seen last. */
+  channel: 'channel.json',
   /** Events that the server has not heard of yet. */
   events: 'events.json',
 } as const;

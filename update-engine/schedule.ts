@@ -30,6 +30,11 @@ export interface NextCheck {
   readonly delayMs: number;
 }
 
+/** After the trial the next release may come at once; a minute leaves room for a rack that boots as one. */
+export function soonDelayMs(random: number): number {
+  return Math.round(MINUTE_MS * (0.5 + random));
+}
+
 /** From the start of the engine, unless the host has been up for longer than that: then a minute suffices. */
 export function firstCheck(random: number): NextCheck {
   return {intervalMs: REGULAR_INTERVAL_MS, delayMs: blur(FIRST_CHECK_MS, REGULAR_FUZZ_MS, random)};

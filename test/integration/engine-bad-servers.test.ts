@@ -33,6 +33,9 @@ for (const name of ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY']) d
 let folder: string;
 let world: EngineWorld;
 let payloads: BadServer;
+let mirror: BadServer;
+/** Where the payload lies as well, to be asked first. */
+let mirrorUrls: readonly string[] = [];
 let engine: RunningEngine;
 let announced: Announced;
 let honest: Announced;
@@ -48,7 +51,7 @@ const omaha = createServer((request, response) => {
 
 function answer(): Uint8Array {
   const {bytes, sha256} = announced;
-  const [codebase, name] = [new URL('.', payloads.url).href, 'payload'];
+  const [codebases, name] = [[...mirrorUrls, new URL('.', payloads.url).href], 'payload'];
   return encodeResponse({
     server: 'test',
     apps: [
@@ -57,7 +60,7 @@ function answer(): Uint8Array {
         updateCheck: {
           status: 'ok',
           pollSeconds: null,
-          codebases: [codebase],
+          codebases,
           hold: null,
           manifest: {
             version: VERSION,
@@ -79,6 +82,7 @@ before(async () => {
   honest = {bytes: content.length, sha256: createHash('sha256').update(content).digest('hex')};
   announced = honest;
   payloads = await startBadServer(content);
+  mirror = await startBadServer(content);
   await new Promise<void>((resolve) => omaha.listen(0, '127.0.0.1', resolve));
   const {port} = omaha.address() as AddressInfo;
   await writeConf(world, {SERVER: `http://127.0.0.1:${port}/v1/update/`, REBOOT_STRATEGY: 'off'});
@@ -91,6 +95,7 @@ after(async () => {
   omaha.closeAllConnections();
   omaha.close();
   await payloads.close();
+  await mirror.close();
   await rm(folder, {recursive: true});
 });
 
@@ -151,12 +156,24 @@ const ANSWERS: readonly (readonly [string, (response: ServerResponse) => void, n
   ['truncated XML', (response) => response.end(answer().subarray(0, 300)), 31, /XML/],
   ['a DOCTYPE', (response) => response.end('<!DOCTYPE x><response protocol="3.0"/>'), 31, /DOCTYPE/],
   ['huge XML', (response) => response.end(Buffer.alloc(2 << 20, '<a/>')), 2000, /more than/],
-  ['nothing', (response) => response.end(), 31, /XML|outermost/],
+  ['nothing', (response) => response.end(), 31, /XML/],
   ['another document', (response) => response.end('<response protocol="3.0"/>'), 34, /no updatecheck/],
   ['silence', () => undefined, 2000, /./],
   ['a reset', (response) => response.destroy(), 2000, /./],
   ['a redirection', (response) => response.writeHead(302, {location: '/x'}).end(), 2302, /302/],
   ['an error', (response) => response.writeHead(500).end('no'), 2500, /500/],
+];
+
+/** What a mirror does until nobody asks it any more. */
+const MIRRORS: readonly (readonly [string, readonly Fault[]])[] = [
+  ['does not have the file', [{kind: 'status', status: 404}]],
+  ['is in trouble', [{kind: 'status', status: 503}]],
+  ['says nothing', [{kind: 'silent'}]],
+  ['has a longer file', [{kind: 'wrong-length', by: 5}]],
+  ['has other bytes', [{kind: 'wrong-bytes'}]],
+  ['breaks off', [WHOLE, {kind: 'cut', afterBytes: 50_000}]],
+  ['stalls', [WHOLE, {kind: 'stall', afterBytes: 50_000}]],
+  ['has other bytes further on', [WHOLE, {kind: 'wrong-bytes'}]],
 ];
 
 describe('an update from a server', () => {
@@ -191,4 +208,38 @@ describe('an update from a server', () => {
     await failure('download', 11, /another file/);
     await success();
   });
+});
+
+describe('an update from a mirror', () => {
+  after(() => (mirrorUrls = []));
+  /** The update is done from the server, in the same run. */
+  async function done(): Promise<void> {
+    const before = payloads.requests.length;
+    await success();
+    assert.ok(payloads.requests.length > before, 'the server was not asked');
+  }
+
+  it('that works leaves the server alone', async () => {
+    mirrorUrls = [new URL('.', mirror.url).href];
+    mirror.plan();
+    const before = payloads.requests.length;
+    await success();
+    assert.equal(payloads.requests.length, before);
+  });
+
+  it('that is gone is done from the server', async () => {
+    mirrorUrls = ['http://127.0.0.1:1/', 'http://nowhere.invalid/'];
+    await done();
+  });
+
+  for (const [name, faults] of MIRRORS) {
+    it(`that ${name} is done from the server`, async () => {
+      // Under an address of its own: the engine goes on where a mirror has let it down before.
+      mirrorUrls = [new URL(`${encodeURIComponent(name)}/`, mirror.url).href];
+      const before = mirror.requests.length;
+      mirror.plan(...faults);
+      await done();
+      assert.equal(mirror.requests.length - before, faults.length);
+    });
+  }
 });

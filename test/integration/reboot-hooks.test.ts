@@ -105,6 +105,8 @@ describe('pre-reboot hooks', () => {
       [broken.kind, broken.detail],
       ['unknown', 'caisson-hooks@pre-reboot.service did not run: no systemd'],
     );
+    // Once before, and once because nobody knows.
+    assert.deepEqual(stopped, ['caisson-hooks@pre-reboot.service', 'caisson-hooks@pre-reboot.service']);
     const silent = await ask(parts(() => Promise.resolve()));
     assert.match(
       `${silent.kind} ${silent.detail}`,

@@ -2,6 +2,7 @@
  * The status as Prometheus metrics, in the text format 0.0.4. Written here: the usual library brings a registry and
  * OpenTelemetry's API for what is a list of lines.
  */
+import {FINDINGS} from '../channel/judge.ts';
 import {STATUS_NAMES} from '../machine/states.ts';
 import type {Status} from './status.ts';
 
@@ -79,11 +80,13 @@ function metricsOf(status: Status): Metric[] {
       'When the server was last asked.',
       lastCheck === null ? [] : [{labels: {outcome: lastCheck.outcome}, value: lastCheck.at / 1000}],
     ),
+    ...channelMetrics(status),
     gauge(
       'caisson_update_last_update_seconds',
       'When the last update came to something.',
       lastUpdate === null ? [] : [{labels: {outcome: lastUpdate.outcome}, value: lastUpdate.at / 1000}],
     ),
+    ...holdMetrics(status),
     gauge('caisson_update_denied_versions', 'Versions on the deny list.', [{value: status.denied.length}]),
     gauge('caisson_update_config_problems', 'Lines of the configuration that do not count.', [
       {value: status.config.problems.length},
@@ -98,6 +101,49 @@ function metricsOf(status: Status): Metric[] {
     gauge('caisson_update_engine_start_seconds', 'When the engine started.', [
       {value: engine.startedAt / 1000},
     ]),
+  ];
+}
+
+function holdMetrics({lastOffer}: Status): Metric[] {
+  const hold = lastOffer?.hold ?? null;
+  return [
+    gauge(
+      'caisson_update_held',
+      'Whether the server keeps a release back from this host; by why.',
+      hold === null ? [] : [{labels: {reason: hold.reason, version: hold.version}, value: 1}],
+    ),
+    gauge(
+      'caisson_update_held_position',
+      'Place of this host in line; 1 is next.',
+      samplesOf(hold?.position),
+    ),
+    gauge(
+      'caisson_update_held_not_before_seconds',
+      'Not before that the server gives it out.',
+      samplesOf(hold?.notBefore),
+    ),
+  ];
+}
+
+function channelMetrics({channel}: Status): Metric[] {
+  if (channel === null || channel.standing === 'unchecked') return [];
+  const seconds = (at: number | null): readonly Sample[] => samplesOf(at === null ? null : at / 1000);
+  return [
+    gauge(
+      'caisson_channel_problem',
+      'Whether the signed metadata of the channel is missing, expired, or goes backwards; by what is found.',
+      FINDINGS.map((finding) => ({
+        labels: {finding},
+        value: Number(channel.findings.includes(finding)),
+      })),
+    ),
+    gauge(
+      'caisson_channel_serial',
+      'Number of the signed state that was last believed.',
+      samplesOf(channel.serial),
+    ),
+    gauge('caisson_channel_issued_seconds', 'When that was signed.', seconds(channel.issued)),
+    gauge('caisson_channel_expires_seconds', 'Until when that holds.', seconds(channel.expires)),
   ];
 }
 
@@ -128,6 +174,10 @@ function rebootMetrics({reboot}: Status): Metric[] {
       {value: reboot.lockAttempts},
     ]),
   ];
+}
+
+function samplesOf(value: number | null | undefined): readonly Sample[] {
+  return typeof value === 'number' ? [{value}] : [];
 }
 
 function gauge(name: string, help: string, samples: readonly Sample[]): Metric {

@@ -50,6 +50,7 @@ export const rollbackRequestSchema = z.strictObject({});
 export const rebootRequestSchema = z.strictObject({now: z.boolean().optional()});
 export const resetRequestSchema = z.strictObject({});
 export const markGoodRequestSchema = z.strictObject({});
+export const forgetChannelRequestSchema = z.strictObject({});
 export const denyAddRequestSchema = z.strictObject({version, reason: z.string().min(1).max(1000)});
 export const denyRemoveRequestSchema = z.strictObject({version});
 

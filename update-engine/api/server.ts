@@ -19,6 +19,7 @@ import {
   checkRequestSchema,
   denyAddRequestSchema,
   denyRemoveRequestSchema,
+  forgetChannelRequestSchema,
   markGoodRequestSchema,
   rebootRequestSchema,
   resetRequestSchema,
@@ -36,6 +37,8 @@ export interface Orders {
   reboot(request: {now?: boolean | undefined}): Promise<Done>;
   reset(): Promise<Done>;
   markGood(): Promise<Done>;
+  /** Forgets which states of signed channels were seen: what goes backwards is then believed once. */
+  forgetChannel(): Promise<Done>;
   denyAdd(request: {version: string; reason: string}): Promise<Done>;
   denyRemove(request: {version: string}): Promise<Done>;
 }
@@ -99,6 +102,7 @@ function orderRoutes(orders: Orders): Map<string, Route> {
     ['POST /v1/reboot', take(rebootRequestSchema, (request) => orders.reboot(request))],
     ['POST /v1/reset', take(resetRequestSchema, () => orders.reset())],
     ['POST /v1/mark-good', take(markGoodRequestSchema, () => orders.markGood())],
+    ['POST /v1/channel/forget', take(forgetChannelRequestSchema, () => orders.forgetChannel())],
     ['POST /v1/deny/add', take(denyAddRequestSchema, (request) => orders.denyAdd(request))],
     ['POST /v1/deny/remove', take(denyRemoveRequestSchema, (request) => orders.denyRemove(request))],
   ]);

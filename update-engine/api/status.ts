@@ -4,6 +4,7 @@
  * who read it pass over what they do not know.
  */
 import {z} from '../../formats/schema.ts';
+import {channelStatusSchema} from './channel-status.ts';
 import {STAGES, STATUS_NAMES} from '../machine/states.ts';
 import {GATE_NAMES} from '../reboot/gate.ts';
 import {deniedSchema, pendingSchema, rebootDebtSchema} from '../state/documents.ts';
@@ -71,9 +72,30 @@ export const statusSchema = z.object({
     .nullable(),
   /**
    * What the server last said it has for this host, wanted here or not: `version` is null when it had nothing newer.
-   * Null until it was asked. Questions for a certain version do not count.
+   * Null until it was asked. Questions for a certain version do not count. `hold`: why this host does not get it yet, in
+   * the words of the server; null when it does, and from servers that do not say.
    */
-  lastOffer: z.object({at: time, version: text.nullable()}).nullable(),
+  lastOffer: z
+    .object({
+      at: time,
+      version: text.nullable(),
+      hold: z
+        .object({
+          version: text,
+          /** A word, such as `pace`; docs/rollout.md has them. */
+          reason: text,
+          /** In line; 1 is next. */
+          position: count.nullable(),
+          /** Seconds since 1970, as on the wire. */
+          notBefore: count.nullable(),
+          detail: text,
+        })
+        .nullable()
+        .default(null),
+    })
+    .nullable(),
+  /** What the signed metadata of the channel says; null until it was looked for. */
+  channel: channelStatusSchema.nullable().default(null),
   nextCheckAt: time.nullable(),
   lastUpdate: z
     .object({

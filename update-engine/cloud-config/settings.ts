@@ -1,6 +1,7 @@
 /** What an operator can set about this program itself: /etc/caisson/cloud-config.conf, and arguments of the kernel. */
 import {readFile} from 'node:fs/promises';
 import {readVariable} from '../../formats/environment-lines.ts';
+import {kernelArgument} from '../../formats/kernel-arguments.ts';
 import {CLOUD_PATHS, type CloudHost, onHost} from './host.ts';
 
 export interface CloudSettings {
@@ -25,7 +26,7 @@ export async function readSettings(host: Pick<CloudHost, 'root'>): Promise<Cloud
 /** An argument of the kernel wins: it is what a person types who cannot reach the file. */
 export function parseSettings(conf: string, commandLine: string): CloudSettings {
   const problems: string[] = [];
-  const argument = /(?:^|\s)caisson\.github-api=(\S+)/.exec(commandLine)?.[1];
+  const argument = kernelArgument(commandLine, 'caisson.github-api');
   const base = (argument ?? readVariable(conf, 'GITHUB_API') ?? GITHUB_API).replaceAll(/^"|"$|\/+$/g, '');
   const isAddress = /^https?:\/\//.test(base) && URL.canParse(base);
   if (!isAddress)

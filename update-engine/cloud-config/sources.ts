@@ -10,6 +10,7 @@ import {
   UserDataError,
   readUserData,
 } from '../../formats/cloud-config/user-data.ts';
+import {kernelArgument} from '../../formats/kernel-arguments.ts';
 import {pathExists} from '../../platform/files.ts';
 import {fetchPatiently} from './fetch.ts';
 import {CLOUD_PATHS, type CloudHost, onHost} from './host.ts';
@@ -93,17 +94,10 @@ async function readBounded(path: string, where: string): Promise<Uint8Array> {
   return readFile(path);
 }
 
-/** The last `cloud-config-url=`; null without one. */
-export function urlOfCommandLine(commandLine: string): string | null {
-  const words = commandLine.trim().split(/\s+/);
-  const found = words.filter((word) => /^cloud[-_]config[-_]url=./.test(word)).at(-1);
-  return found === undefined ? null : found.slice(found.indexOf('=') + 1).replaceAll(/^"|"$/g, '');
-}
-
 /** What an address gave is kept, and stands in when it gives nothing: a host must come up as it was without it. */
 async function fromCommandLine(host: CloudHost, store: RecordStore, notes: string[]): Promise<Raw | null> {
   const text = await readFile(onHost(host, CLOUD_PATHS.commandLine), 'utf8').catch(() => '');
-  const url = urlOfCommandLine(text);
+  const url = kernelArgument(text, 'cloud-config-url');
   if (url === null) return null;
   if (!/^https?:\/\//.test(url) || !URL.canParse(url))
     throw new UserDataError(

@@ -17,6 +17,8 @@ export type Command =
   | {name: 'rollback'}
   | {name: 'reset'}
   | {name: 'mark-good'}
+  | {name: 'channel-show'; asJson: boolean}
+  | {name: 'channel-forget'}
   | {name: 'deny-list'; asJson: boolean}
   | {name: 'deny-add'; version: string; reason: string}
   | {name: 'deny-remove'; version: string}
@@ -62,6 +64,8 @@ const COMMANDS: Readonly<Record<string, {flags: readonly Flag[]; words: number}>
   rollback: {flags: [], words: 0},
   reset: {flags: [], words: 0},
   'mark-good': {flags: [], words: 0},
+  'channel show': {flags: ['json'], words: 0},
+  'channel forget': {flags: [], words: 0},
   'deny list': {flags: ['json'], words: 0},
   'deny add': {flags: ['reason'], words: 1},
   'deny remove': {flags: [], words: 1},
@@ -77,7 +81,7 @@ const COMMANDS: Readonly<Record<string, {flags: readonly Flag[]; words: number}>
 };
 
 /** Words that have commands of their own, and the one that is meant without any. */
-const GROUPS: Readonly<Record<string, string>> = {deny: 'list', lock: 'status'};
+const GROUPS: Readonly<Record<string, string>> = {channel: 'show', deny: 'list', lock: 'status'};
 
 /** Throws UsageError. */
 export function parseCommand(argv: readonly string[]): Command {
@@ -119,6 +123,10 @@ function build(name: string, words: readonly string[], values: Values): Command 
     case 'mark-good':
     case 'metrics':
       return {name};
+    case 'channel show':
+      return {name: 'channel-show', asJson};
+    case 'channel forget':
+      return {name: 'channel-forget'};
     case 'deny list':
       return {name: 'deny-list', asJson};
     case 'deny add':

@@ -22,6 +22,8 @@ Shows and steers the updates of this host. Anyone may look; changes need root.
   rollback                      start the other slot at the next reboot, and deny the running version
   reset                         stop an update, or drop one that waits for its reboot
   mark-good                     say that the running slot is good, without waiting for the health checks
+  channel [show] [--json] | forget
+                                what is signed of the channel, and believing it anew
   deny list [--json] | add VERSION [--reason TEXT] | remove VERSION
                                 versions that are never installed
   reboot [--now]                restart when the conditions are met; --now: as soon as the lock is held
@@ -88,6 +90,16 @@ expire.
 
   --endpoint URL[,URL]   another etcd than that of /etc/caisson/update.conf
   --group NAME           another group
+`,
+  channel: `usage: caissonctl channel [show] [--json]
+       caissonctl channel forget
+
+Shows what the key of the channel has signed, as the last check found it: the number, when it was signed and until when
+that holds. A file with a lower number than one that was seen, or with an older release that nobody meant, is refused,
+and so is what comes with it.
+
+  forget   forget what was seen: the next check believes what it finds. For a channel that was made anew, or moved to a
+           server that counts from the beginning
 `,
   deny: `usage: caissonctl deny list [--json]
        caissonctl deny add VERSION [--reason TEXT]

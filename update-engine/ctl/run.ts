@@ -7,6 +7,7 @@ import {formatBytes} from '../../formats/units.ts';
 import type {Command, LockCommand} from './arguments.ts';
 import {EXIT_CODES, helpText} from './help.ts';
 import {formatProgress, formatStatus} from './status-text.ts';
+import {formatChannel} from './channel-text.ts';
 
 export interface Terminal {
   out(text: string): void;
@@ -53,6 +54,10 @@ export async function runCommand(
     case 'reset':
     case 'mark-good':
       return order(client, terminal, `/v1/${command.name}`);
+    case 'channel-show':
+      return showChannel(command, client, terminal);
+    case 'channel-forget':
+      return order(client, terminal, '/v1/channel/forget');
     case 'deny-list':
       return listDenied(command, client, terminal);
     case 'deny-add':
@@ -137,6 +142,18 @@ async function update(
   const isMissed = command.version !== null && command.version !== status.os.version;
   if (isMissed || status.lastCheck?.outcome === 'refused') throw new ApiError('refused', detail);
   terminal.out(`${detail}\n`);
+  return EXIT_CODES.ok;
+}
+
+async function showChannel(
+  {asJson}: {asJson: boolean},
+  client: EngineClient,
+  terminal: Terminal,
+): Promise<number> {
+  const {channel} = await client.status(terminal.signal);
+  terminal.out(
+    asJson ? `${JSON.stringify(channel, undefined, 2)}\n` : formatChannel(channel, terminal.now()),
+  );
   return EXIT_CODES.ok;
 }
 

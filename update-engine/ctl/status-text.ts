@@ -1,25 +1,23 @@
 /** The status as people read it: a few lines that answer what runs, what comes next, and why nothing happens. */
+import {formatInstant} from '../../formats/reboot-window/opening.ts';
 import {formatBytes, formatSeconds} from '../../formats/units.ts';
 import type {SlotStatus, Status} from '../api/status.ts';
+import {channelLine} from './channel-text.ts';
 import {formatSpan} from './span.ts';
 
 /** `now` in milliseconds since 1970; `isFull` adds the reasons and the rarer facts. */
 export function formatStatus(status: Status, now: number, isFull: boolean): string {
-  const rows = [...mainRows(status, now), ...(isFull ? explainRows(status, now) : [])];
+  const rows = [...mainRows(status, now, isFull), ...(isFull ? explainRows(status, now) : [])];
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join('');
 }
 
 type Row = readonly [string, string];
 
-function mainRows(status: Status, now: number): Row[] {
-  const {os, slot, isLive, isGood, pending, lastCheck, lastError, denied} = status;
-  const goodness = isGood === null ? '' : isGood ? ', good' : ', on trial: not found good yet';
+function mainRows(status: Status, now: number, isFull: boolean): Row[] {
+  const {os, pending, lastCheck, lastError, denied} = status;
   const rows: Row[] = [
-    [
-      'running',
-      `${os.version} (${os.buildId})${slot === null ? (isLive ? ', from its boot image' : '') : ` in slot ${slot}${goodness}`}`,
-    ],
+    ['running', `${os.version} (${os.buildId})${whereFrom(status)}`],
     ['next boot', nextBoot(status)],
     ['state', `${status.state}${describeOffer(status)}, since ${ago(status.stateSince, now)}`],
   ];
@@ -31,6 +29,8 @@ function mainRows(status: Status, now: number): Row[] {
     'last check',
     lastCheck === null ? 'none yet' : `${ago(lastCheck.at, now)}: ${lastCheck.detail}`,
   ]);
+  const channel = channelLine(status.channel, now, isFull);
+  if (channel !== null) rows.push(['channel', channel]);
   if (lastError !== null) {
     const hint = lastError.hint === null ? '' : ` (${lastError.hint})`;
     rows.push([
@@ -46,10 +46,17 @@ function mainRows(status: Status, now: number): Row[] {
   return rows;
 }
 
+function whereFrom({slot, isLive, isGood}: Status): string {
+  if (slot === null) return isLive ? ', from its boot image' : '';
+  const goodness = isGood === null ? '' : isGood ? ', good' : ', on trial: not found good yet';
+  return ` in slot ${slot}${goodness}`;
+}
+
 function explainRows(status: Status, now: number): Row[] {
   const {config, strategy, nextBoot: next, lastUpdate, health} = status;
   const rows: Row[] = status.slots.map((slot) => [`slot ${slot.letter}`, describeSlot(slot)]);
   if (next !== null) rows.push(['because', next.reason]);
+  rows.push(...holdRows(status, now));
   rows.push(['next check', status.nextCheckAt === null ? 'none planned' : until(status.nextCheckAt, now)]);
   if (lastUpdate !== null) rows.push(['last update', `${ago(lastUpdate.at, now)}: ${lastUpdate.detail}`]);
   rows.push(
@@ -77,6 +84,19 @@ function explainRows(status: Status, now: number): Row[] {
     rows.push(['health', `${health.version} ${health.outcome}, ${ago(health.at, now)}${failed}`]);
   }
   return rows;
+}
+
+/** What the server last said about why this host waits. */
+function holdRows({lastOffer}: Status, now: number): Row[] {
+  const hold = lastOffer?.hold ?? null;
+  if (lastOffer === null || hold === null) return [];
+  const {version, reason, detail, position, notBefore} = hold;
+  const at = notBefore === null ? null : 1000 * notBefore;
+  return [
+    ['held back', `${version}, ${reason}: ${detail} (as of ${ago(lastOffer.at, now)})`],
+    ['  position', position === null ? 'in no line' : `${position} in line`],
+    ['  earliest', at === null ? 'not known' : `${until(at, now)}: ${formatInstant(at, 'UTC', now)}`],
+  ];
 }
 
 function nextBoot({nextBoot: next, slots, isLive}: Status): string {

@@ -34,7 +34,7 @@ export interface Engine extends StatusSource {
 
 export function createEngine(parts: EngineParts): Engine {
   const {clock, conf, state, slots, history, journal} = parts;
-  const hasServer = (): boolean => conf.current().settings.server.kind === 'url';
+  const hasServer = (): boolean => conf.current().settings.server.kind !== 'disabled';
   const startedAt = clock.now();
   const board = createBoard({kind: 'starting'}, startedAt);
   const progress = openProgress(state, slots.place?.idle ?? null);

@@ -4,7 +4,7 @@ import {statusSchema} from '../api/status.ts';
 import {STATE_FILES} from '../paths.ts';
 import type {StateStore} from '../state/store.ts';
 
-const {lastCheck, lastOffer, lastUpdate, lastError, counters} = statusSchema.shape;
+const {lastCheck, lastOffer, lastUpdate, lastError, counters, channel} = statusSchema.shape;
 
 /** Fields of other versions are passed over, as in the other documents. */
 export const historySchema = z.object({
@@ -16,6 +16,8 @@ export const historySchema = z.object({
   lastUpdate,
   lastError,
   counters,
+  /** Absent in the documents of releases before it; what a later one wrote is no reason to forget the rest. */
+  channel: channel.catch(null),
 });
 export type History = z.infer<typeof historySchema>;
 
@@ -32,6 +34,7 @@ export async function openHistory(state: StateStore, version: string): Promise<H
     lastOffer: null,
     lastUpdate: null,
     lastError: null,
+    channel: null,
     counters: {checks: 0, checkFailures: 0, updates: 0, updateFailures: 0},
   };
   let written: Promise<void> = Promise.resolve();

@@ -1,35 +1,30 @@
 /** The three jobs of the machine, with all they need of the world. Each gives the event that ends it, or throws. */
 import {EVENT_RESULTS, EVENT_TYPES} from '../../formats/omaha/codes.ts';
+import type {ServerSetting} from '../../formats/update-conf-values.ts';
+import {withFiles} from '../../platform/file-exchange.ts';
 import type {HttpExchange} from '../../platform/http.ts';
-import {createRateLimit} from '../../platform/rate-limit.ts';
 import {type Candidate, type HostFacts, decide} from '../decide.ts';
 import {
+  type CheckOutcome,
   type Event,
   type Failure,
   type Job,
-  type LookOutcome,
   type Offer,
   TIMER_WISH,
   type Target,
   type Wish,
 } from '../machine/states.ts';
-import {failureKindOf} from '../omaha/error-codes.ts';
-import {
-  type PayloadState,
-  afterDownload,
-  afterFailure,
-  payloadStateFor,
-  payloadStateSchema,
-} from '../omaha/payload-policy.ts';
-import {openPayload} from '../omaha/payload-source.ts';
+import {payloadStateSchema} from '../omaha/payload-policy.ts';
 import {STATE_FILES} from '../paths.ts';
 import {SlotError} from '../slots/errors.ts';
 import type {Board} from './board.ts';
 import {type CheckContext, type Checked, checkFile, checkServer, lookAtServer, policyOf} from './check.ts';
+import {createChannelWatch} from './channel-watch.ts';
+import {checkStatic, lookAtStatic} from './check-static.ts';
 import {CheckError, RefusedError} from './failure.ts';
 import {httpOptions, omahaHost} from './host-facts.ts';
 import {install} from './install.ts';
-import {readPayloadFile} from './payload-file.ts';
+import {withPayload} from './offered-payload.ts';
 import type {EngineParts} from './parts.ts';
 import type {Planner} from './planner.ts';
 import type {ProgressStore} from './progress-store.ts';
@@ -44,6 +39,9 @@ export interface JobTools extends EngineParts {
 
 /** How long a failure may be told to the server before the engine goes on; the queue keeps what was not told. */
 const REPORT_MS = 10_000;
+
+/** Of the kinds that can be asked. */
+type Server = Exclude<ServerSetting, {kind: 'disabled'}>;
 
 export async function runJob(
   job: Job,
@@ -72,6 +70,7 @@ async function contextOf(tools: JobTools, signal: AbortSignal): Promise<CheckCon
     facts: await readFacts(tools),
     wasUpdated: history.read().lastUpdate !== null,
     payload: await tools.state.read(STATE_FILES.payload, payloadStateSchema),
+    channel: createChannelWatch(tools, signal),
     now: clock.now(),
     signal,
   };
@@ -84,51 +83,57 @@ async function check(wish: Wish, tools: JobTools, signal: AbortSignal): Promise<
     const {outcome} = await checkFile(wish.payloadPath, wish, keys, context);
     return {kind: 'checked', outcome};
   }
-  return askServer(tools, {kind: 'checked'}, (http, url) => askForRelease(tools, http, url, wish, context));
-}
-
-/** On a host that runs from its boot image an offer is news, and nothing to install. */
-async function askForRelease(
-  {bootImage, identity}: JobTools,
-  http: HttpExchange,
-  url: string,
-  wish: Wish,
-  context: CheckContext,
-): Promise<Checked> {
-  const checked = await checkServer(http, url, wish, context);
-  const {outcome} = checked;
-  if (bootImage === undefined || outcome.kind !== 'offered') return checked;
-  const {version} = outcome.offer;
-  const detail = `a newer boot image is available: ${version}, and this host runs that of ${identity.version}`;
-  return {...checked, outcome: {kind: 'newer-image', version, detail}};
-}
-
-async function look(target: Target, tools: JobTools, signal: AbortSignal): Promise<Event> {
-  const {conf, identity, history} = tools;
-  if (target.kind === 'image') {
-    const context = await contextOf(tools, signal);
-    return askServer<'looked', LookOutcome>(tools, {kind: 'looked'}, (http, url) =>
-      askForRelease(tools, http, url, TIMER_WISH, context).then(withoutOffer),
-    );
-  }
-  const host = omahaHost(identity, conf.current().settings, history.read());
-  return askServer(tools, {kind: 'looked'}, (http, url) =>
-    lookAtServer(http, url, target, {conf: conf.current(), host, signal}),
+  return askServer(tools, {kind: 'checked'}, (http, server) =>
+    tools.bootImage === undefined
+      ? ask(http, server, wish, context)
+      : checkForImage(tools, http, server, wish, context),
   );
 }
 
-/** A host without slots is offered nothing; an image that it already waits for is no other case. */
-function withoutOffer({outcome, ...rest}: Checked): Checked<LookOutcome> {
+function ask(http: HttpExchange, server: Server, wish: Wish, context: CheckContext): Promise<Checked> {
+  return server.kind === 'url'
+    ? checkServer(http, server.url, wish, context)
+    : checkStatic(http, wish, context);
+}
+
+/** On a host that runs from its boot image an offer is news, and nothing to install. */
+async function checkForImage(
+  {identity}: JobTools,
+  http: HttpExchange,
+  server: Server,
+  wish: Wish,
+  context: CheckContext,
+): Promise<Checked<Exclude<CheckOutcome, {kind: 'offered'}>>> {
+  const {outcome, ...rest} = await ask(http, server, wish, context);
   if (outcome.kind !== 'offered') return {...rest, outcome};
   const {version} = outcome.offer;
-  return {...rest, outcome: {kind: 'refused', version, detail: `${version} cannot be installed here`}};
+  const detail = `a newer boot image is available: ${version}, and this host runs that of ${identity.version}`;
+  return {...rest, outcome: {kind: 'newer-image', version, detail}};
+}
+
+async function look(target: Target, tools: JobTools, signal: AbortSignal): Promise<Event> {
+  const {conf, identity, history, clock} = tools;
+  if (target.kind === 'image') {
+    const context = await contextOf(tools, signal);
+    return askServer(tools, {kind: 'looked'}, (http, server) =>
+      checkForImage(tools, http, server, TIMER_WISH, context),
+    );
+  }
+  const host = omahaHost(identity, conf.current().settings, history.read());
+  const channel = createChannelWatch(tools, signal);
+  const context = {conf: conf.current(), host, now: clock.now(), signal, channel};
+  return askServer(tools, {kind: 'looked'}, (http, server) =>
+    server.kind === 'url'
+      ? lookAtServer(http, server.url, target, context)
+      : lookAtStatic(http, target, context),
+  );
 }
 
 /** What is the same for everything that is asked: the connection, the schedule, and what is known of the offer. */
 async function askServer<Kind extends 'checked' | 'looked', Outcome>(
   tools: JobTools,
   {kind}: {kind: Kind},
-  ask: (http: HttpExchange, url: string) => Promise<Checked<Outcome>>,
+  question: (http: HttpExchange, server: Server) => Promise<Checked<Outcome>>,
 ): Promise<{kind: Kind; outcome: Outcome | {kind: 'nothing'; detail: string}}> {
   const {planner, conf, history, clock, journal} = tools;
   const {settings} = conf.current();
@@ -136,11 +141,11 @@ async function askServer<Kind extends 'checked' | 'looked', Outcome>(
     return {kind, outcome: {kind: 'nothing', detail: settings.server.reason}};
   const http = tools.createHttp(await httpOptions(settings));
   try {
-    const {outcome, pollSeconds, onOffer} = await ask(http, settings.server.url);
+    const {outcome, pollSeconds, onOffer} = await question(withFiles(http), settings.server);
     planner.noteCheck({status: null, pollSeconds});
     if (onOffer !== null) {
       await history
-        .change({lastOffer: {at: clock.now(), version: onOffer.version}})
+        .change({lastOffer: {at: clock.now(), ...onOffer}})
         .catch((error: unknown) => journal.warn(`what is offered was not recorded: ${String(error)}`));
     }
     return {kind, outcome};
@@ -165,7 +170,7 @@ async function installOffer(
   const policy = policyOf(conf.current(), offer.wish);
   const followsChannel = offer.source.kind === 'server' && offer.wish.version === null;
   const keys = await readTrustedKeys(paths.keys);
-  await withSource(offer, tools, async (open) => {
+  await withPayload(offer.source, tools, async (open) => {
     const checked = await install({
       place,
       keys,
@@ -219,60 +224,6 @@ function requireWanted(
   }
   const decision = decide(candidate, facts, policy);
   if (decision.kind === 'refuse') throw new RefusedError('refused', decision.reason);
-}
-
-type Open = (offset: number, signal: AbortSignal) => AsyncIterable<Uint8Array>;
-
-/** Opens what the offer names, and keeps count of what its addresses were worth. */
-async function withSource<T>(offer: Offer, tools: JobTools, use: (open: Open) => Promise<T>): Promise<T> {
-  const {source} = offer;
-  if (source.kind === 'file') return use((offset, signal) => readPayloadFile(source.path, offset, signal));
-  const {clock, random, journal, state, conf, progress} = tools;
-  const {settings} = conf.current();
-  let known = payloadStateFor(source.offer, await state.read(STATE_FILES.payload, payloadStateSchema));
-  const save = (next: PayloadState): Promise<void> => state.write(STATE_FILES.payload, (known = next));
-  const http = tools.createHttp(await httpOptions(settings));
-  const payload = openPayload({
-    http,
-    offer: source.offer,
-    credentials: settings.credentials,
-    limit:
-      settings.downloadBytesPerSecond === null
-        ? null
-        : createRateLimit({
-            bytesPerSecond: settings.downloadBytesPerSecond,
-            now: () => clock.now(),
-            sleep: (ms, signal) => clock.sleep(ms, signal),
-          }),
-    state: known,
-    // Within a download it is enough to remember; what an attempt came to is written down.
-    onState: (next) => (known = next),
-    before: await progress.sources(),
-    onSeen: (url, validators) => progress.noteSource(url, validators),
-    onChanged(text) {
-      journal.warn(`${text}; the download starts over`);
-      progress.distrust();
-    },
-    onRetry: (text) => journal.warn(text),
-    now: () => clock.now(),
-    random,
-    sleep: (ms, signal) => clock.sleep(ms, signal),
-  });
-  try {
-    const result = await use((offset, signal) => payload.open(offset, signal));
-    await save(afterDownload(known, clock.now(), random()));
-    return result;
-  } catch (error) {
-    // The source has counted failures of the transfer itself; bytes that are wrong it cannot know about.
-    const kind = failureKindOf(error);
-    const isCounted = error instanceof Error && error.name === 'HttpError';
-    await save(isCounted ? known : afterFailure(known, source.offer, kind, clock.now(), random())).catch(
-      () => undefined,
-    );
-    throw error;
-  } finally {
-    await http.close();
-  }
 }
 
 async function reportFailure(failure: Failure, {reporter}: JobTools): Promise<Event> {

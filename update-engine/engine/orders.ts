@@ -5,6 +5,7 @@
 import {stat} from 'node:fs/promises';
 import {ApiError, type Done} from '../api/protocol.ts';
 import type {Orders} from '../api/server.ts';
+import {openChannelMemory} from '../channel/memory.ts';
 import {type State, type Target, statusOf} from '../machine/states.ts';
 import {SlotError} from '../slots/errors.ts';
 import {denyVersion} from './effects.ts';
@@ -30,7 +31,7 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
 
   async function requireServer(): Promise<void> {
     const {settings} = await conf.reload();
-    if (settings.server.kind === 'url') return;
+    if (settings.server.kind !== 'disabled') return;
     throw new ApiError('refused', `this host asks no server: ${settings.server.reason}`, {
       hint: 'set SERVER in /etc/caisson/update.conf, or install a file: caissonctl update --payload FILE',
     });
@@ -165,6 +166,17 @@ export function createOrders(parts: EngineParts, loop: Loop, touch: () => void):
         journal.warn(`slot ${place.active} was marked good by an operator`);
         if (loop.state().kind === 'on-trial') loop.dispatch({kind: 'became-good'});
         return `slot ${place.active} is marked good`;
+      }),
+
+    forgetChannel: () =>
+      oneByOne(async () => {
+        requireStill(loop.state());
+        const count = await openChannelMemory(state, (text) => journal.warn(text)).forget();
+        await history.change({channel: null});
+        journal.warn('an operator has what was seen of signed channels forgotten');
+        return count === 0
+          ? 'no signed channel was known'
+          : 'what was seen of signed channels is forgotten; the next check believes what it finds';
       }),
 
     denyAdd: ({version, reason}) =>

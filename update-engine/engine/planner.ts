@@ -1,5 +1,5 @@
 /** The timers of the engine: when to check, when to look whether the slot is good, when to ask for the reboot again. */
-import {type LastCheck, firstCheck, nextCheck, type NextCheck as Plan} from '../schedule.ts';
+import {type LastCheck, firstCheck, nextCheck, type NextCheck as Plan, soonDelayMs} from '../schedule.ts';
 import {type Event, type NextCheck, TIMER_WISH, type Target} from '../machine/states.ts';
 import type {Board} from './board.ts';
 import type {UpdateSettings} from '../../formats/update-conf.ts';
@@ -7,8 +7,6 @@ import {parseRebootSettings} from '../../formats/reboot-settings.ts';
 import type {Coordinator, RebootAnswer} from '../reboot/coordinator.ts';
 import type {EngineParts} from './parts.ts';
 
-/** After the trial the next release may come at once; a minute leaves room for a rack that boots as one. */
-const SOON_MS = 60_000;
 /** The health checks write the mark; nothing tells us, and reading the table costs next to nothing. */
 const TRIAL_LOOK_MS = 10_000;
 /** After a failure that nobody has foreseen. */
@@ -55,13 +53,13 @@ export function createPlanner(
   const stopped = new AbortController();
 
   function delayOf(next: NextCheck): number {
-    if (next === 'soon') return Math.round(SOON_MS * (0.5 + random()));
+    if (next === 'soon') return soonDelayMs(random());
     const plan: Plan = next === 'first' ? firstCheck(random()) : nextCheck(last, random());
     last = {...last, intervalMs: plan.intervalMs};
     if (next !== 'first') return plan.delayMs;
     // An engine that starts again in a host that has been up for long need not wait as after a boot.
     const waited = parts.uptimeMs();
-    return waited > plan.delayMs ? Math.round(SOON_MS * (0.5 + random())) : plan.delayMs - waited;
+    return waited > plan.delayMs ? soonDelayMs(random()) : plan.delayMs - waited;
   }
 
   async function wake(): Promise<void> {

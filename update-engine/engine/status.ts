@@ -1,5 +1,7 @@
 /** Puts the status document together from what the engine knows and what the disk says. */
+import {describeHold} from '../../formats/omaha/hold.ts';
 import {parseRebootSettings} from '../../formats/reboot-settings.ts';
+import {formatServer} from '../../formats/update-conf-values.ts';
 import type {UpdateConf} from '../../formats/update-conf.ts';
 import type {SlotStatus, Status} from '../api/status.ts';
 import type {Identity} from '../identity.ts';
@@ -62,14 +64,15 @@ export function composeStatus(facts: StatusFacts): Status {
     waiting: whyWaiting(facts),
     lastCheck: history.lastCheck,
     lastOffer: history.lastOffer,
+    channel: history.channel,
     // Without a server the timer only looks whether there is one by now.
-    nextCheckAt: settings.server.kind === 'url' ? board.nextCheckAt : null,
+    nextCheckAt: settings.server.kind === 'disabled' ? null : board.nextCheckAt,
     lastUpdate: history.lastUpdate,
     lastError: history.lastError,
     pending: facts.pending,
     denied: [...facts.denied],
     config: {
-      server: settings.server.kind === 'url' ? settings.server.url : null,
+      server: formatServer(settings.server),
       group: settings.group,
       pin: settings.pin,
       highest: settings.maxVersion,
@@ -129,7 +132,7 @@ function offerOf(state: State): Status['offer'] {
 }
 
 /** Sentences without their ends, the most telling first. */
-function whyWaiting({board, conf, absence, history, coordinator}: StatusFacts): string[] {
+function whyWaiting({board, conf, absence, history, coordinator, now}: StatusFacts): string[] {
   const {state, rebootReason} = board;
   const reasons: string[] = [];
   if (state.kind === 'on-trial')
@@ -143,5 +146,7 @@ function whyWaiting({board, conf, absence, history, coordinator}: StatusFacts): 
   if (absence !== null) reasons.push(absence);
   if (conf.settings.server.kind === 'disabled') reasons.push(conf.settings.server.reason);
   if (history.lastCheck?.outcome === 'refused') reasons.push(history.lastCheck.detail);
+  const hold = history.lastOffer?.hold ?? null;
+  if (hold !== null && conf.settings.server.kind === 'url') reasons.push(describeHold(hold, now));
   return reasons;
 }

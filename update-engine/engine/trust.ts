@@ -10,13 +10,19 @@ import {PayloadError} from '../../formats/payload/types.ts';
  * nothing at all.
  */
 export async function readTrustedKeys(folder: string): Promise<KeyObject[]> {
-  const names = await readdir(folder).catch(() => [] as string[]);
-  const paths = names.filter((name) => name.endsWith('.pem')).sort();
-  if (paths.length === 0) {
+  const keys = await readKeys(folder);
+  if (keys.length === 0) {
     throw new PayloadError('untrusted', `no key in ${folder}: this release trusts no payload`, {
       hint: 'build images with --update-key, and see: caisson keys --help',
     });
   }
+  return keys;
+}
+
+/** Every key in the folder, which need not be there. Throws PayloadError when one cannot be read. */
+export async function readKeys(folder: string): Promise<KeyObject[]> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  const paths = names.filter((name) => name.endsWith('.pem')).sort();
   return Promise.all(
     paths.map(async (name) =>
       decodePublicKey(await readFile(join(folder, name), 'utf8'), join(folder, name)),

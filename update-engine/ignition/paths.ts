@@ -3,7 +3,8 @@
 export const IGNITION_PATHS = {
   commandLine: '/proc/cmdline',
   firmware: '/sys/firmware/qemu_fw_cfg/by_name',
-  credential: '/run/credentials/@system/caisson.ignition',
+  /** Imported by the service: the machine's own credentials are out of sight of services with a root of their own. */
+  credential: '/run/credentials/caisson-ignition.service/caisson.ignition',
   /** The OEM partition is mounted there by usr/libexec/caisson/ignition. */
   oem: '/run/caisson/oem/config.ign',
   image: '/usr/lib/ignition/user.ign',

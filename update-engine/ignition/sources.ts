@@ -6,6 +6,7 @@
 import {readFile, stat} from 'node:fs/promises';
 import {IgnitionError} from '../../formats/ignition/errors.ts';
 import {type IgnitionConfig, MAX_IGNITION_BYTES, readCandidate} from '../../formats/ignition/read-config.ts';
+import {kernelArgument} from '../../formats/kernel-arguments.ts';
 import {pathExists} from '../../platform/files.ts';
 import {type FirstBootHost, at} from './host.ts';
 import {FIRMWARE_NAMES, IGNITION_PATHS} from './paths.ts';
@@ -23,7 +24,7 @@ const PLATFORMS_WITHOUT_SERVICE = ['metal', 'qemu', 'file'];
 /** Null when nobody gave this host a config. Throws IgnitionError. */
 export async function findConfig(host: FirstBootHost): Promise<Found | null> {
   const commandLine = await readFile(at(host, IGNITION_PATHS.commandLine), 'utf8');
-  const url = argumentOf(commandLine, 'ignition.config.url');
+  const url = kernelArgument(commandLine, 'ignition.config.url');
   if (url !== null) return {kind: 'url', where: checkedUrl(url)};
   const files = [
     ...FIRMWARE_NAMES.map((name) => ({
@@ -34,7 +35,7 @@ export async function findConfig(host: FirstBootHost): Promise<Found | null> {
     {path: IGNITION_PATHS.oem, where: 'config.ign of the OEM partition'},
     {path: IGNITION_PATHS.image, where: IGNITION_PATHS.image},
   ];
-  const platform = argumentOf(commandLine, 'ignition.platform.id');
+  const platform = kernelArgument(commandLine, 'ignition.platform.id');
   for (const {path, where} of files) {
     if (!(await pathExists(at(host, path)))) continue;
     const candidate = readCandidate(await readBounded(at(host, path), where), where);
@@ -44,16 +45,6 @@ export async function findConfig(host: FirstBootHost): Promise<Found | null> {
   if (!/^[a-z0-9]{1,30}$/.test(platform))
     throw new IgnitionError('bad-config', `ignition.platform.id=${platform.slice(0, 60)} is no platform`);
   return {kind: 'platform', where: `platform ${platform}`, id: platform};
-}
-
-/** The value of the last `name=value`; null without one. */
-export function argumentOf(commandLine: string, name: string): string | null {
-  const word = commandLine
-    .trim()
-    .split(/\s+/)
-    .findLast((each) => each.startsWith(`${name}=`));
-  const value = word?.slice(name.length + 1).replaceAll(/^"|"$/g, '') ?? '';
-  return value === '' ? null : value;
 }
 
 function checkedUrl(url: string): string {

@@ -1,5 +1,6 @@
 /** The words behind caisson-install; the letters are those of coreos-install. */
 import {parseArgs} from 'node:util';
+import {type ServerSetting, readServer} from '../../formats/update-conf-values.ts';
 import {InstallerError} from './errors.ts';
 
 export type InstallSourceArgument =
@@ -7,16 +8,20 @@ export type InstallSourceArgument =
   /** Null: what update.conf of the running system says. */
   | {readonly kind: 'server'; readonly channel: string | null; readonly version: string | null};
 
+/** One to ask, or a folder of files. */
+export type FollowedServer = Exclude<ServerSetting, {kind: 'disabled'}>;
+
 export interface InstallArguments {
   readonly verb: 'install';
   readonly device: string;
   readonly source: InstallSourceArgument;
   /** Null: of update.conf. */
-  readonly server: string | null;
+  readonly server: FollowedServer | null;
   readonly ca: string | null;
   readonly ignition: string | null;
   readonly oem: string | null;
   readonly keys: readonly string[];
+  readonly channelKeys: readonly string[];
   /** Of an image file. */
   readonly sectorSize: 512 | 4096;
   readonly force: boolean;
@@ -40,10 +45,13 @@ it is verified while it is written, read back, and only then made bootable.
   -C, --channel NAME    what the update server has in this channel; default: the channel of the running system
   -V, --version VERSION this version of the channel
   -f, --file FILE       a full payload on this machine instead, as caisson payload make writes it
-  -s, --server URL      the update server; default: SERVER of /etc/caisson/update.conf
+  -s, --server URL      the update server, or static+ and the address of a folder with signed channels; default:
+                        SERVER of /etc/caisson/update.conf
   -i, --ignition FILE   a config for Ignition, checked here and applied by the first boot
   -o, --oem DIR|NAME    a folder whose content goes to /oem, or the name of a platform
   -k, --key FILE        public key (PEM) that may have signed; may be repeated; default: the keys that came with this
+      --channel-key FILE  public key (PEM) that may have signed the channels of a folder; may be repeated; default:
+                        the keys that came with this
       --ca FILE         certificate (PEM) that vouches for the update server, besides the well-known ones
       --sector-size N   of an image file: 512 (default) or 4096; a disk knows its own
   -y, --dry-run         check everything, say what would be done, and write nothing
@@ -65,6 +73,7 @@ const OPTIONS = {
   ignition: {type: 'string', short: 'i'},
   oem: {type: 'string', short: 'o'},
   key: {type: 'string', short: 'k', multiple: true},
+  'channel-key': {type: 'string', multiple: true},
   ca: {type: 'string'},
   'sector-size': {type: 'string'},
   'dry-run': {type: 'boolean', short: 'y'},
@@ -95,6 +104,7 @@ export function parseInstallArguments(words: readonly string[]): InstallCommand 
     ignition: values.ignition ?? null,
     oem: values.oem ?? null,
     keys: values.key ?? [],
+    channelKeys: values['channel-key'] ?? [],
     sectorSize: sectorSize === '512' ? 512 : 4096,
     force: values.force === true,
     isDryRun: values['dry-run'] === true,
@@ -131,9 +141,11 @@ function sourceOf({
   return {kind: 'file', path: file};
 }
 
-function checkedServer(url: string | undefined): string | null {
-  if (url === undefined) return null;
-  const isAddress = URL.canParse(url) && /^https?:\/\//.test(url);
-  if (!isAddress) throw new InstallerError('usage', `--server ${url}: not an address with http or https`);
-  return url;
+function checkedServer(text: string | undefined): FollowedServer | null {
+  if (text === undefined) return null;
+  const read = readServer(text);
+  if (read.kind === 'bad') throw new InstallerError('usage', `--server ${text} ${read.problem}`);
+  if (read.value.kind === 'disabled')
+    throw new InstallerError('usage', `--server ${text}: a release comes from somewhere`);
+  return read.value;
 }

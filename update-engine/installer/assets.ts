@@ -7,7 +7,7 @@ import {type KeyObject, createHash} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
 import {decodePublicKey} from '../../formats/payload/keys.ts';
 import {PayloadError} from '../../formats/payload/types.ts';
-import {readTrustedKeys} from '../engine/trust.ts';
+import {readKeys, readTrustedKeys} from '../engine/trust.ts';
 import {HOST_PATHS} from '../paths.ts';
 import {InstallerError} from './errors.ts';
 
@@ -18,8 +18,14 @@ export interface EmbeddedAssets {
   /** Base64. */
   readonly selector: string;
   readonly selectorSha256: string;
-  /** PEM. */
-  readonly keys: readonly {readonly name: string; readonly pem: string}[];
+  readonly keys: readonly EmbeddedKey[];
+  /** Those that sign channels. */
+  readonly channelKeys: readonly EmbeddedKey[];
+}
+
+interface EmbeddedKey {
+  readonly name: string;
+  readonly pem: string;
 }
 
 export const SELECTOR_PATH = '/usr/share/caisson/selector.efi';
@@ -47,16 +53,32 @@ export async function readSelector(assets: EmbeddedAssets | null): Promise<Uint8
 }
 
 /** Those of the files, if any are named; else those that came along. Throws PayloadError 'untrusted'. */
-export async function readKeys(
+export async function readPayloadKeys(
   files: readonly string[],
   assets: EmbeddedAssets | null,
 ): Promise<readonly KeyObject[]> {
-  if (files.length > 0)
-    return Promise.all(files.map(async (path) => decodePublicKey(await readFile(path, 'utf8'), path)));
+  if (files.length > 0) return decodeFiles(files);
   if (assets === null) return readTrustedKeys(HOST_PATHS.keys);
   if (assets.keys.length === 0)
     throw new PayloadError('untrusted', 'the release of this installer trusts no key', {
       hint: 'name the public key of the payload with --key',
     });
-  return assets.keys.map(({name, pem}) => decodePublicKey(pem, name));
+  return decodeEmbedded(assets.keys);
+}
+
+/** The same of those that sign channels; there may be none. */
+export async function readChannelKeys(
+  files: readonly string[],
+  assets: EmbeddedAssets | null,
+): Promise<readonly KeyObject[]> {
+  if (files.length > 0) return decodeFiles(files);
+  return assets === null ? readKeys(HOST_PATHS.channelKeys) : decodeEmbedded(assets.channelKeys);
+}
+
+function decodeFiles(files: readonly string[]): Promise<KeyObject[]> {
+  return Promise.all(files.map(async (path) => decodePublicKey(await readFile(path, 'utf8'), path)));
+}
+
+function decodeEmbedded(keys: readonly EmbeddedKey[]): KeyObject[] {
+  return keys.map(({name, pem}) => decodePublicKey(pem, name));
 }

@@ -7,16 +7,18 @@ import {join} from 'node:path';
 import {PARTITIONS} from '../../formats/disk-layout.ts';
 import {checkIgnitionConfig} from '../../formats/ignition/check-config.ts';
 import {MAX_IGNITION_BYTES} from '../../formats/ignition/read-config.ts';
+import {formatServer} from '../../formats/update-conf-values.ts';
 import {formatBytes} from '../../formats/units.ts';
 import {ExecError, exec} from '../../platform/exec.ts';
 import {pathExists} from '../../platform/files.ts';
 import {InstallerError} from './errors.ts';
+import type {Followed} from './origin.ts';
 
 /** Where the first boot looks on OEM. */
 const IGNITION_FILE = 'config.ign';
-/** What says whose machine this is; the engine tells it to the update server. */
 /** A layer of the host's update.conf. */
 const CONF_FILE = 'update.conf';
+/** What says whose machine this is; the engine tells it to the update server. */
 const OEM_RELEASE_FILE = 'oem-release';
 /** Journal and tables of the file system take the rest. */
 const MAX_CONTENT_BYTES = 96 * 1024 * 1024;
@@ -30,7 +32,7 @@ export interface OemContent {
   /** A folder whose content is copied, or the name of a platform; null for neither. */
   oem: string | null;
   /** Whom the host is to ask for updates; null leaves it to the release. */
-  follows: {server: string; channel: string} | null;
+  follows: Followed | null;
 }
 
 /**
@@ -66,7 +68,10 @@ export async function makeOemImage(
   if (oem !== null) await addOem(tree, oem);
   // What the operator brings is his own word on it.
   if (follows !== null && !(await pathExists(join(tree, CONF_FILE))))
-    await writeFile(join(tree, CONF_FILE), `SERVER=${follows.server}\nGROUP=${follows.channel}\n`);
+    await writeFile(
+      join(tree, CONF_FILE),
+      `SERVER=${formatServer(follows.server)}\nGROUP=${follows.channel}\n`,
+    );
   if (ignition !== null) {
     const path = join(tree, IGNITION_FILE);
     await copyFile(ignition, path);

@@ -53,8 +53,6 @@ export interface DiskIdentifiers {
 }
 
 export interface InstallPlan {
-  sectorSize: SectorSize;
-  diskBytes: number;
   esp: PlacedPartition;
   usr: PlacedPartition;
   oem: PlacedPartition;
@@ -89,12 +87,8 @@ export function planInstall(
   // A file need not end with a whole sector.
   const diskBytes = wholeBytes - (wholeBytes % sectorSize);
   requireRoom(path, diskBytes, sizes);
-  const [esp, usr, usrB, oem] = (['esp', 'usrA', 'usrB', 'oem'] as const).map(partition) as [
-    PlacedPartition,
-    PlacedPartition,
-    PlacedPartition,
-    PlacedPartition,
-  ];
+  const [esp, usr] = [partition('esp'), partition('usrA')] as const;
+  const [usrB, oem] = [partition('usrB'), partition('oem')] as const;
   const espFormat = formatFat32({
     volumeBytes: esp.bytes,
     sectorBytes: sectorSize,
@@ -113,7 +107,7 @@ export function planInstall(
   };
   const end = oem.offset + oem.bytes;
   return {
-    ...{sectorSize, diskBytes, esp, usr, oem, espFormat},
+    ...{esp, usr, oem, espFormat},
     selector: file(ESP_PATHS.selector),
     uki: file(ESP_PATHS.ukiA),
     blank: [

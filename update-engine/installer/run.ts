@@ -1,39 +1,35 @@
 /** caisson-install from its arguments to its exit: look, check everything that can be checked, then write. */
-import {randomBytes, randomUUID} from 'node:crypto';
-import {mkdtemp, readFile, rm, stat} from 'node:fs/promises';
+import {type KeyObject, randomBytes, randomUUID} from 'node:crypto';
+import {mkdtemp, rm, stat} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
-import {setTimeout as sleep} from 'node:timers/promises';
 import {parseGuid} from '../../formats/guid.ts';
 import {formatBytes} from '../../formats/units.ts';
 import {decompress} from '../../platform/decompress.ts';
 import {exec} from '../../platform/exec.ts';
 import {withByteSource} from '../../platform/files.ts';
-import {createHttpClient} from '../../platform/http.ts';
 import type {Log} from '../../platform/log.ts';
 import {applyPayload} from '../apply/apply.ts';
-import {readConf} from '../engine/conf.ts';
-import {HOST_PATHS} from '../paths.ts';
 import type {CheckedSlot} from '../slots/check-slot.ts';
 import type {InstallArguments, InstallCommand} from './arguments.ts';
 import {HELP} from './arguments.ts';
-import {embeddedAssets, readKeys, readSelector} from './assets.ts';
+import {embeddedAssets, readPayloadKeys, readSelector} from './assets.ts';
 import {describeDisks, describeUses, requireUnused} from './choose.ts';
 import {withInstallDisk} from './disk.ts';
 import {InstallerError} from './errors.ts';
-import {installDisk} from './install.ts';
+import {type DiskInstallation, type FilledRelease, installDisk} from './install.ts';
 import {HOST_ROOTS, type ListedDisk, findDisk, listDisks} from './list-disks.ts';
 import {checkConfig, makeOemImage} from './oem.ts';
+import {followedBy, withOrigin} from './origin.ts';
 import {stepLog} from './step-log.ts';
-import {type InstallPlan, minimumDiskBytes, planInstall} from './plan.ts';
 import {
-  type KnownPayload,
-  type PayloadOrigin,
-  originOfFile,
-  originOfServer,
-  partitionInfo,
-  readPayloadHead,
-} from './sources.ts';
+  type DiskIdentifiers,
+  type DiskShape,
+  type InstallPlan,
+  minimumDiskBytes,
+  planInstall,
+} from './plan.ts';
+import {type KnownPayload, type PayloadOrigin, partitionInfo, readPayloadHead} from './sources.ts';
 
 export interface InstallTerminal {
   out: (text: string) => void;
@@ -76,12 +72,12 @@ async function install(command: InstallArguments, terminal: InstallTerminal): Pr
   const assets = embeddedAssets();
   const disk = await chooseDisk(command);
   if (command.ignition !== null) for (const line of await checkConfig(command.ignition)) log.warn(line);
-  const [keys, selector] = [await readKeys(command.keys, assets), await readSelector(assets)];
+  const [keys, selector] = [await readPayloadKeys(command.keys, assets), await readSelector(assets)];
   const folder = await mkdtemp(join(tmpdir(), 'caisson-install-'));
   try {
-    const follows = await serverOf(command);
+    const follows = await followedBy(command);
     const oem = await makeOemImage(folder, {ignition: command.ignition, oem: command.oem, follows}, signal);
-    await withOrigin(command, follows, terminal, async (origin) => {
+    await withOrigin(command, follows, assets, terminal, async (origin) => {
       const known = await readPayloadHead(origin, keys, signal);
       const sizes = {
         usr: partitionInfo(known.manifest, 'usr').bytes,
@@ -148,13 +144,13 @@ async function chooseDisk({device, force, sectorSize}: InstallArguments): Promis
   return {path: found.path, device: found, bytes: found.bytes, sectorSize: found.sectorSize};
 }
 
-function shapeOf({path, bytes, sectorSize}: ChosenDisk): Parameters<typeof planInstall>[0] {
+function shapeOf({path, bytes, sectorSize}: ChosenDisk): DiskShape {
   if (sectorSize !== 512 && sectorSize !== 4096)
     throw new InstallerError('refused', `${path} has sectors of ${sectorSize} bytes, not 512 or 4096`);
   return {path, bytes, sectorSize};
 }
 
-function newIdentifiers(): Parameters<typeof planInstall>[2] {
+function newIdentifiers(): DiskIdentifiers {
   const guids = new Map<string, string>();
   return {
     disk: parseGuid(randomUUID()),
@@ -167,47 +163,6 @@ function newIdentifiers(): Parameters<typeof planInstall>[2] {
   };
 }
 
-/** Null for a file. Throws InstallerError 'usage' when nobody says which server. */
-async function serverOf({
-  source,
-  server,
-}: InstallArguments): Promise<{server: string; channel: string} | null> {
-  if (source.kind === 'file') return null;
-  const {settings} = await readConf(HOST_PATHS);
-  const url = server ?? (settings.server.kind === 'url' ? settings.server.url : null);
-  if (url === null)
-    throw new InstallerError('usage', 'which update server? this system follows none', {
-      hint: 'name it with --server URL, or a payload with --file',
-    });
-  // As a line of update.conf it must be one.
-  return {server: new URL(url).href, channel: source.channel ?? settings.group};
-}
-
-async function withOrigin<T>(
-  {source, ca, oem}: InstallArguments,
-  server: {server: string; channel: string} | null,
-  {signal, log}: InstallTerminal,
-  use: (origin: PayloadOrigin) => Promise<T>,
-): Promise<T> {
-  if (source.kind === 'file') return use(originOfFile(source.path));
-  if (server === null) throw new Error('a release from a server without a server');
-  const http = createHttpClient(ca === null ? {} : {ca: await readFile(ca, 'utf8')});
-  try {
-    const origin = await originOfServer({
-      ...{http, url: server.server, channel: server.channel, signal, random: Math.random, now: Date.now},
-      version: source.version,
-      machineId: randomBytes(16).toString('hex'),
-      bootId: randomUUID(),
-      oem: oem !== null && /^[a-z0-9][a-z0-9._-]*$/.test(oem) ? oem : '',
-      onRetry: (text) => log.warn(text),
-      sleep: (ms, stop) => sleep(ms, undefined, {signal: stop}),
-    });
-    return await use(origin);
-  } finally {
-    await http.close();
-  }
-}
-
 async function fill(
   origin: PayloadOrigin,
   known: KnownPayload,
@@ -217,12 +172,12 @@ async function fill(
     signal,
     onBytes,
   }: {
-    keys: Awaited<ReturnType<typeof readKeys>>;
-    targets: Parameters<Parameters<typeof installDisk>[0]['fill']>[0];
+    keys: readonly KeyObject[];
+    targets: Parameters<DiskInstallation['fill']>[0];
     signal: AbortSignal;
     onBytes: (done: number) => void;
   },
-): Promise<Awaited<ReturnType<Parameters<typeof installDisk>[0]['fill']>>> {
+): Promise<FilledRelease> {
   const {manifest} = await applyPayload({
     open: (offset, stop) => origin.open(offset, stop),
     ...{keys, targets, signal, decompress},

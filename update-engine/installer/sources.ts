@@ -40,8 +40,16 @@ export function originOfFile(path: string): PayloadOrigin {
   };
 }
 
-export interface ServerQuestion {
+export interface DownloadMeans {
   readonly http: HttpExchange;
+  readonly onRetry: (text: string) => void;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export interface ServerQuestion extends DownloadMeans {
   /** Of the Omaha endpoint. */
   readonly url: string;
   readonly channel: string;
@@ -52,15 +60,10 @@ export interface ServerQuestion {
   readonly bootId: string;
   readonly oem: string;
   readonly signal: AbortSignal;
-  readonly onRetry: (text: string) => void;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly random: () => number;
-  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** So old that every release is newer. */
-const NOTHING_YET = '0.0.0';
+export const NOTHING_YET = '0.0.0';
 
 /** Asks as a host that runs nothing yet. Throws InstallerError 'no-release', HttpError, OmahaError. */
 export async function originOfServer(question: ServerQuestion): Promise<PayloadOrigin> {
@@ -89,7 +92,11 @@ export async function originOfServer(question: ServerQuestion): Promise<PayloadO
   return originOfOffer(offered, question);
 }
 
-function originOfOffer(offer: Offer, {http, onRetry, now, random, sleep}: ServerQuestion): PayloadOrigin {
+/** What a server or a signed channel announced. */
+export function originOfOffer(
+  offer: Offer,
+  {http, onRetry, now, random, sleep}: DownloadMeans,
+): PayloadOrigin {
   const source = openPayload({
     ...{http, offer, onRetry, now, random, sleep},
     credentials: null,

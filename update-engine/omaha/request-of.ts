@@ -1,6 +1,6 @@
 /** What this host says to its server: who it is, what it runs, and how the last update went. */
 import {EVENT_RESULTS, EVENT_TYPES, ERROR_CODES} from '../../formats/omaha/codes.ts';
-import {CAISSON_APP_ID, type OmahaEvent, type OmahaRequest} from '../../formats/omaha/request.ts';
+import {CAISSON_APP_ID, NO_VERSION, type OmahaEvent, type OmahaRequest} from '../../formats/omaha/request.ts';
 
 /** Who asks. All of it is text from files of the host. */
 export interface OmahaHost {
@@ -71,6 +71,6 @@ export function eventOfCheck(previousVersion: string | null, runningVersion: str
     type: EVENT_TYPES.UPDATE_COMPLETE,
     result: EVENT_RESULTS.SUCCESS_REBOOT,
     errorCode: null,
-    previousVersion: previousVersion ?? '0.0.0.0',
+    previousVersion: previousVersion ?? NO_VERSION,
   };
 }

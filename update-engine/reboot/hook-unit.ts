@@ -57,7 +57,8 @@ export function openHookUnit({exchange, randomId, startUnit, stopUnit}: HookUnit
       signal.throwIfAborted();
       await startUnit(unit, signal);
     } catch (error) {
-      if (signal.aborted) await stopUnit(unit).catch(() => undefined);
+      // Called off, or its start was lost sight of: either way nothing of it may go on.
+      await stopUnit(unit).catch(() => undefined);
       signal.throwIfAborted();
       const said = error instanceof ExecError ? (error.message.split('\n')[1] ?? error.message) : '';
       const why = error instanceof Error && said === '' ? error.message : said;

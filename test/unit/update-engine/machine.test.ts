@@ -52,6 +52,7 @@ describe('step', () => {
       {kind: 'woken', wish: TIMER_WISH},
       {kind: 'checked', outcome: {kind: 'offered', offer: OFFER}},
       {kind: 'prepared'},
+      {kind: 'prepared'},
       {kind: 'applied'},
       {kind: 'verified'},
       {kind: 'committed', target: TARGET},
@@ -64,6 +65,8 @@ describe('step', () => {
       'woken: CHECKING_FOR_UPDATE; job check',
       'checked: UPDATE_AVAILABLE; record-check, job install',
       'prepared: DOWNLOADING; report',
+      // From another address.
+      'prepared: DOWNLOADING; ',
       'applied: VERIFYING; report',
       'verified: FINALIZING; ',
       'committed: UPDATED_NEED_REBOOT; record-installed, schedule, plan-reboot',

@@ -28,6 +28,15 @@ describe('formatMetrics', () => {
     }
   });
 
+  it('tells a release that is held back, until the server does not say so any more', () => {
+    const hold = {version: '1.5.0', reason: 'pace', position: 12, notBefore: 1_800_000_000, detail: 'wait'};
+    const held = formatMetrics(sampleStatus({lastOffer: {at: 0, version: '1.5.0', hold}}));
+    assert.match(held, /^caisson_update_held\{reason="pace",version="1\.5\.0"\} 1$/m);
+    assert.match(held, /^caisson_update_held_position 12$/m);
+    assert.match(held, /^caisson_update_held_not_before_seconds 1800000000$/m);
+    assert.doesNotMatch(text, /caisson_update_held/);
+  });
+
   it('escapes what comes from elsewhere', () => {
     const {os} = sampleStatus();
     const odd = formatMetrics(sampleStatus({os: {...os, channel: 'a"b\\c\nd'}}));

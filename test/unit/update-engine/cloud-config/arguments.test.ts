@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
 import {UsageError, parseArguments} from '../../../../update-engine/cloud-config/arguments.ts';
 import {parseSettings} from '../../../../update-engine/cloud-config/settings.ts';
-import {urlOfCommandLine} from '../../../../update-engine/cloud-config/sources.ts';
 
 describe('parseArguments', () => {
   it('reads commands and options', () => {
@@ -59,15 +58,5 @@ describe('settings of the program', () => {
     );
     assert.deepEqual(parseSettings('GITHUB_API=ftp://a\nCA_FILE=ca.pem\n', '').problems.length, 2);
     assert.equal(parseSettings('CA_FILE=/etc/ca.pem\n', '').caFile, '/etc/ca.pem');
-  });
-});
-
-describe('urlOfCommandLine', () => {
-  it('takes the last one', () => {
-    assert.equal(
-      urlOfCommandLine('a cloud-config-url=http://a/ b cloud-config-url=http://b/?c=d'),
-      'http://b/?c=d',
-    );
-    assert.equal(urlOfCommandLine('xcloud-config-url=http://a/ cloud-config-url='), null);
   });
 });

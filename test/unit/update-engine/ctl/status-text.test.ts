@@ -53,6 +53,27 @@ describe('formatStatus', () => {
     assert.match(text, /^denied +1\.4\.5: slow$/m);
   });
 
+  it('explains why the server holds a release back, in which place, and until when', () => {
+    const hold = {
+      version: '1.5.0',
+      reason: 'pace',
+      position: 12,
+      notBefore: AT / 1000 + 7200,
+      detail: 'it is not its turn',
+    };
+    const lastOffer = {at: AT - 60_000, version: '1.5.0', hold};
+    const text = formatStatus(sampleStatus({lastOffer}), AT, true);
+    assert.match(text, /^held back +1\.5\.0, pace: it is not its turn \(as of 1 min 0 s ago\)$/m);
+    assert.match(text, /^ {2}position +12 in line$/m);
+    assert.match(text, /^ {2}earliest +in 2 h: Sat 11:00 \(UTC\)$/m);
+    const halted = {...hold, reason: 'halted', position: null, notBefore: null};
+    const other = formatStatus(sampleStatus({lastOffer: {...lastOffer, hold: halted}}), AT, true);
+    assert.match(other, /^ {2}position +in no line$/m);
+    assert.match(other, /^ {2}earliest +not known$/m);
+    for (const none of [null, {...lastOffer, hold: null}])
+      assert.doesNotMatch(formatStatus(sampleStatus({lastOffer: none}), AT, true), /held back/);
+  });
+
   it('says that a slot is on trial, and that nothing is known', () => {
     const text = formatStatus(sampleStatus({isGood: false, nextBoot: null}), AT, false);
     assert.match(text, /in slot A, on trial: not found good yet/);

@@ -100,6 +100,18 @@ describe('runRounds', () => {
     });
   });
 
+  it('tells why a check failed when the deadline cuts the next round short', async () => {
+    const world = new World();
+    const outcome = await world.run([
+      world.check('slow', [failed('reason'), failed('stopped')], 9_000),
+      world.check('late', [failed('closed')]),
+    ]);
+    assert.deepEqual(
+      [outcome.rounds, ...outcome.results.map(({name, detail}) => `${name} ${detail}`)],
+      [2, 'slow reason', 'late closed'],
+    );
+  });
+
   it('does not wait for a check that heeds no signal', async () => {
     const outcome = await runRounds({
       checks: () => Promise.resolve([{name: 'hangs', run: () => new Promise<Verdict>(() => undefined)}]),

@@ -9,7 +9,7 @@ import {keepFailure} from '../../../../update-engine/ignition/failure.ts';
 import type {FirstBootHost} from '../../../../update-engine/ignition/host.ts';
 import {IGNITION_PATHS} from '../../../../update-engine/ignition/paths.ts';
 import {configureFirstBoot, deviceNumber} from '../../../../update-engine/ignition/run.ts';
-import {argumentOf, findConfig} from '../../../../update-engine/ignition/sources.ts';
+import {findConfig} from '../../../../update-engine/ignition/sources.ts';
 
 const FIRMWARE = `${IGNITION_PATHS.firmware}/opt/com.coreos/config/raw`;
 const CONFIG = '{"ignition":{"version":"3.3.0"}}';
@@ -200,12 +200,6 @@ describe('findConfig', () => {
     assert.equal(await where({[commandLine]: 'ignition.platform.id=qemu'}), undefined);
     await assert.rejects(where({[FIRMWARE]: 'hello', ...others}), {code: 'not-json'});
     await assert.rejects(where({[commandLine]: 'ignition.config.url=ftp://a'}), /no address/);
-  });
-
-  it('reads kernel arguments', () => {
-    assert.equal(argumentOf('a=1 b="2" a=3\n', 'a'), '3');
-    assert.equal(argumentOf('a=1 b="2"', 'b'), '2');
-    assert.equal(argumentOf('ab=1 a', 'a'), null);
   });
 });
 
