@@ -5,13 +5,14 @@
 import {CodedError} from '../formats/errors.ts';
 import {OmahaError} from '../formats/omaha/errors.ts';
 import {OMAHA_CONTENT_TYPE, decodeRequest} from '../formats/omaha/request.ts';
-import {encodeResponse} from '../formats/omaha/response.ts';
+import {type OmahaResponse, encodeResponse} from '../formats/omaha/response.ts';
 import type {ServerAnswer, ServerRequest} from '../platform/http-server.ts';
 import {readChannels} from './channel-file.ts';
 import type {Fleet, SeenEvent} from './fleet.ts';
 import {answerOmaha} from './omaha.ts';
 import {answerPayload} from './payload-file.ts';
-import type {ReleaseFolder, ServedRelease} from './releases.ts';
+import {type ReleaseFolder, type ServedRelease, servedOf} from './releases.ts';
+import {type Route, createRouter, json, plain} from './route.ts';
 
 /** Hosts send one or two KiB; Nebraska has the same limit. */
 export const MAX_REQUEST_BYTES = 64 * 1024;
@@ -27,34 +28,39 @@ export interface AppOptions {
   readonly onEvent: (event: SeenEvent) => void;
   readonly onFault: (text: string) => void;
   readonly signal: AbortSignal;
+  /** What else is answered here. */
+  readonly routes?: readonly Route[];
 }
 
-const PAYLOAD_ROUTE = /^\/payloads\/([0-9a-f]{64})\/update\.payload$/;
+/** Its group is the SHA-256. */
+export const PAYLOAD_ROUTE = /^\/payloads\/([0-9a-f]{64})\/update\.payload$/;
+/** The folder of such a payload, below the address of a server or of a mirror. */
+export function codebaseAt(base: string, sha256: string): string {
+  return `${base}/payloads/${sha256}/`;
+}
+/** An address that paths are added to. */
+export function withoutSlash(url: string): string {
+  return url.replace(/\/+$/, '');
+}
+export const UPDATE_ROUTE = /^\/v1\/update\/?$/;
 
 export function createApp(options: AppOptions): (request: ServerRequest) => Promise<ServerAnswer> {
-  return (request) => {
-    const {path} = request;
-    if (/^\/v1\/update\/?$/.test(path)) return only(request, ['POST'], () => answerUpdate(request, options));
-    if (path === '/status') return only(request, ['GET', 'HEAD'], () => answerStatus(options));
-    const sha256 = PAYLOAD_ROUTE.exec(path)?.[1];
-    if (sha256 !== undefined)
-      return only(request, ['GET', 'HEAD'], async () => {
-        const found = (await served(options)).find((release) => release.sha256 === sha256);
-        return found === undefined ? plain(404, 'no such payload') : answerPayload(found, request.headers);
-      });
-    return Promise.resolve(plain(404, 'this is a release server of Caisson: /v1/update/, /status'));
-  };
-}
-
-/** Refuses other methods. */
-export async function only(
-  {method}: ServerRequest,
-  methods: readonly string[],
-  answer: () => Promise<ServerAnswer>,
-): Promise<ServerAnswer> {
-  if (methods.includes(method)) return answer();
-  const refusal = plain(405, `${methods.join(' or ')} only`);
-  return {...refusal, headers: {...refusal.headers, allow: methods.join(', ')}};
+  return createRouter(
+    [
+      {methods: ['POST'], pattern: UPDATE_ROUTE, answer: (request) => answerUpdate(request, options)},
+      {methods: ['GET', 'HEAD'], pattern: /^\/status$/, answer: () => answerStatus(options)},
+      {
+        methods: ['GET', 'HEAD'],
+        pattern: PAYLOAD_ROUTE,
+        async answer(request, [sha256]) {
+          const found = (await served(options)).find((release) => release.sha256 === sha256);
+          return found === undefined ? plain(404, 'no such payload') : answerPayload(found, request.headers);
+        },
+      },
+      ...(options.routes ?? []),
+    ],
+    'this is a release server of Caisson: /v1/update/, /status',
+  );
 }
 
 async function answerUpdate(request: ServerRequest, options: AppOptions): Promise<ServerAnswer> {
@@ -67,10 +73,9 @@ async function answerUpdate(request: ServerRequest, options: AppOptions): Promis
     const response = answerOmaha(question, {
       channels: await readChannels(dir),
       releases: new Map((await served(options)).map((release) => [release.version, release])),
-      codebaseOf: ({sha256}) => `${base}/payloads/${sha256}/`,
+      codebaseOf: ({sha256}) => codebaseAt(base, sha256),
     });
-    const headers = {'content-type': `${OMAHA_CONTENT_TYPE}; charset=utf-8`, 'cache-control': 'no-store'};
-    return {status: 200, headers, body: encodeResponse(response)};
+    return omahaAnswer(response);
   } catch (error) {
     if (error instanceof OmahaError) return plain(400, error.message);
     if (!(error instanceof CodedError)) throw error;
@@ -78,6 +83,11 @@ async function answerUpdate(request: ServerRequest, options: AppOptions): Promis
     onFault(error.message);
     return plain(500, 'this server has something to put right');
   }
+}
+
+export function omahaAnswer(response: OmahaResponse): ServerAnswer {
+  const headers = {'content-type': `${OMAHA_CONTENT_TYPE}; charset=utf-8`, 'cache-control': 'no-store'};
+  return {status: 200, headers, body: encodeResponse(response)};
 }
 
 /** Of what the host called this server; null when no address can be made of that. */
@@ -89,7 +99,7 @@ export function baseOf({headers, isTls}: ServerRequest): string | null {
 }
 
 async function served({releases, signal}: AppOptions): Promise<readonly ServedRelease[]> {
-  return (await releases.scan(signal)).flatMap((state) => (state.kind === 'served' ? [state.release] : []));
+  return servedOf(await releases.scan(signal));
 }
 
 async function answerStatus({dir, releases, fleet, signal}: AppOptions): Promise<ServerAnswer> {
@@ -99,22 +109,5 @@ async function answerStatus({dir, releases, fleet, signal}: AppOptions): Promise
     const {version, bytes, sha256} = state.release;
     return {version, offered: true, bytes, sha256};
   });
-  const status = {channels, releases: states, hosts: fleet.hosts(), events: fleet.events()};
-  return {
-    status: 200,
-    headers: {
-      'content-type': 'application/json',
-      'cache-control': 'no-store',
-      'x-content-type-options': 'nosniff',
-    },
-    body: Buffer.from(`${JSON.stringify(status, undefined, 2)}\n`),
-  };
-}
-
-export function plain(status: number, text: string): ServerAnswer {
-  return {
-    status,
-    headers: {'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff'},
-    body: Buffer.from(`${text}\n`),
-  };
+  return json(200, {channels, releases: states, hosts: fleet.hosts(), events: fleet.events()});
 }

@@ -6,6 +6,21 @@ export type ServerErrorCode =
   | 'bad-channels'
   | 'no-channel'
   | 'no-group'
+  | 'no-machine'
+  | 'no-token'
+  /** Something points to it. */
+  | 'in-use'
+  /** An upload goes on at another place. */
+  | 'other-offset'
+  /** Another request does the same at the moment. */
+  | 'busy'
+  | 'too-large'
+  /** The disk is too full. */
+  | 'no-room'
+  /** Bytes of an upload are missing. */
+  | 'incomplete'
+  /** What was uploaded is not what was announced. */
+  | 'damaged'
   /** A name that is taken. */
   | 'exists'
   /** A version that was published with other bytes. */

@@ -1,6 +1,6 @@
 /** What hosts have told the server since it started: the last of each, and the last events; bounded, in memory. */
 import {maskErrorCode, nameErrorCode} from '../formats/omaha/codes.ts';
-import type {RequestApp} from '../formats/omaha/request.ts';
+import {type RequestApp, versionBefore} from '../formats/omaha/request.ts';
 
 export interface SeenHost {
   readonly machineId: string;
@@ -85,7 +85,9 @@ export function describeEvent(
   if (result === 0) return code === 'ROLLBACK' ? 'came back to the version before' : `update failed: ${code}`;
   if (type === 3 && result === 4) return 'update cancelled';
   if (result === 9) return `update put off: ${code}`;
-  if (type === 3 && result === 2)
-    return ['', '0.0.0.0', null].includes(previousVersion) ? 'runs' : `runs, updated from ${previousVersion}`;
+  if (type === 3 && result === 2) {
+    const before = versionBefore({previousVersion});
+    return before === null ? 'runs' : `runs, updated from ${before}`;
+  }
   return NAMES[`${type}/${result}`] ?? `event ${type}/${result}`;
 }

@@ -5,9 +5,8 @@
  */
 import {CAISSON_APP_ID, type OmahaRequest, type RequestApp} from '../formats/omaha/request.ts';
 import type {OmahaResponse, ResponseApp, UpdateCheck} from '../formats/omaha/response.ts';
-import {compareVersions, isVersion} from '../formats/version.ts';
+import {compareVersions, hasVersionPrefix, isVersion} from '../formats/version.ts';
 import {type Channel, type Channels, channelOfTrack} from './channels.ts';
-import {hasVersionPrefix} from './rollout/target.ts';
 
 /** A release whose payload is there and whole. */
 export interface OfferedRelease {
@@ -25,23 +24,33 @@ export interface OmahaSituation {
   readonly codebaseOf: CodebaseOf;
 }
 
-/** The folder in which a release's payload lies, for this client. */
-export type CodebaseOf = (release: OfferedRelease) => string;
+/** The folder in which a release's payload lies, for this client; of several, hosts take the next when one fails. */
+export type CodebaseOf = (release: OfferedRelease) => string | readonly string[];
 
 export const PAYLOAD_NAME = 'update.payload';
+/** A mirror that is gone shall not keep hosts busy for the ten attempts that are usual. */
+const MAX_FAILURES_PER_MIRROR = 3;
 export const SERVER_NAME = 'caisson';
-/** Those that a release of ours runs on; hosts of the lineage say nothing sometimes. */
-export const BOARDS: readonly string[] = ['', 'amd64-usr'];
+const BOARD = 'amd64-usr';
+/** As clients write it; some say nothing. */
+const ARCHITECTURES: readonly string[] = ['', 'x86_64', 'amd64', 'x64'];
 
-export function answerOmaha({apps}: OmahaRequest, situation: OmahaSituation): OmahaResponse {
-  return {server: SERVER_NAME, apps: apps.map((app) => answerApp(app, situation))};
+/** Whether a release of ours runs there: by the board, or by what the system says where there is none. */
+export function isOurArchitecture(board: string, arch: string): boolean {
+  return board === '' ? ARCHITECTURES.includes(arch) : board === BOARD;
 }
 
-function answerApp(app: RequestApp, situation: OmahaSituation): ResponseApp {
+export function answerOmaha({apps, os}: OmahaRequest, situation: OmahaSituation): OmahaResponse {
+  return {server: SERVER_NAME, apps: apps.map((app) => answerApp(app, os.arch, situation))};
+}
+
+function answerApp(app: RequestApp, arch: string, situation: OmahaSituation): ResponseApp {
   const known = {appId: app.appId, ping: app.ping, events: app.events.length};
   const status = statusOf(app);
   if (app.updateCheck === null) return {...known, status, updateCheck: null};
   if (status !== 'ok') return {...known, status, updateCheck: withoutUpdate('error-internal')};
+  if (!isOurArchitecture(app.board, arch))
+    return {...known, status, updateCheck: withoutUpdate('error-osnotsupported')};
   return {...known, status, updateCheck: check(app, app.updateCheck.targetVersionPrefix, situation)};
 }
 
@@ -56,7 +65,6 @@ function check(
   prefix: string,
   {channels, releases, codebaseOf}: OmahaSituation,
 ): UpdateCheck {
-  if (!BOARDS.includes(app.board)) return withoutUpdate('error-osnotsupported');
   const name = channelOfTrack(app.track);
   const channel = name === null ? undefined : channels[name];
   const release = channel === undefined ? undefined : choose(app.version, prefix, channel, releases);
@@ -65,17 +73,21 @@ function check(
 
 export function offerOf(release: OfferedRelease, codebaseOf: CodebaseOf): UpdateCheck {
   const {version, bytes, sha1, sha256} = release;
+  const codebases = [codebaseOf(release)].flat();
   return {
     status: 'ok',
     pollSeconds: null,
-    codebases: [codebaseOf(release)],
+    codebases,
     hold: null,
     manifest: {
       version,
       packages: [{name: PAYLOAD_NAME, bytes, sha1, sha256, required: true}],
       // A payload that broke off is worth trying again; to leave it alone for days is for servers with many hosts.
       actions: [
-        {event: 'postinstall', sha256, isDelta: false, disableBackoff: true, maxFailuresPerUrl: null},
+        {
+          ...{event: 'postinstall', sha256, isDelta: false, disableBackoff: true},
+          maxFailuresPerUrl: codebases.length > 1 ? MAX_FAILURES_PER_MIRROR : null,
+        },
       ],
     },
   };

@@ -7,12 +7,24 @@ import {
   selectFromFile,
 } from '../formats/http-conditions.ts';
 import type {ServerAnswer} from '../platform/http-server.ts';
-import {type ServedRelease, identityOf} from './releases.ts';
+import {identityOf} from './releases.ts';
+
+/** A payload on the disk. */
+export interface PayloadFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Hex. */
+  readonly sha256: string;
+  /** Of the file that was hashed. */
+  readonly identity: string;
+  /** Milliseconds since 1970. */
+  readonly modifiedAt: number;
+}
 
 const CHUNK_BYTES = 256 * 1024;
 const ONE_YEAR_SECONDS = 31_536_000;
 
-export function answerPayload(release: ServedRelease, headers: RequestHeaders): ServerAnswer {
+export function answerPayload(release: PayloadFile, headers: RequestHeaders): ServerAnswer {
   const {bytes, sha256, modifiedAt} = release;
   const file: Representation = {bytes, etag: `"${sha256}"`, modifiedAt};
   const selection = selectFromFile(headers, file);
@@ -42,15 +54,11 @@ export function answerPayload(release: ServedRelease, headers: RequestHeaders): 
 
 const OCTETS = {'content-type': 'application/octet-stream', 'x-content-type-options': 'nosniff'} as const;
 
-function bodyOf(release: ServedRelease, first: number, last: number): ServerAnswer['body'] {
+function bodyOf(release: PayloadFile, first: number, last: number): ServerAnswer['body'] {
   return {bytes: last - first + 1, open: () => read(release, first, last)};
 }
 
-async function* read(
-  {path, identity}: ServedRelease,
-  first: number,
-  last: number,
-): AsyncGenerator<Uint8Array> {
+async function* read({path, identity}: PayloadFile, first: number, last: number): AsyncGenerator<Uint8Array> {
   const file = await open(path);
   try {
     // Bytes of another file under this one's hash would cost every host a download.

@@ -3,9 +3,9 @@
  * whole and for this very release. What the payload's bytes hash to is found out here, once for each file, and not taken
  * from a note beside it, which would be one more thing that can be stale.
  */
-import {createHash} from 'node:crypto';
 import {type FileHandle, open, readFile, readdir, stat} from 'node:fs/promises';
 import {join} from 'node:path';
+import type {ByteSource} from '../formats/byte-source.ts';
 import {CodedError} from '../formats/errors.ts';
 import {PAYLOAD_HEADER_BYTES, decodePayloadHeader, payloadLayout} from '../formats/payload/header.ts';
 import {decodeManifest} from '../formats/payload/manifest.ts';
@@ -15,6 +15,7 @@ import {compareVersions, isVersion} from '../formats/version.ts';
 import {readerOf} from '../platform/files.ts';
 import {ServerError} from './errors.ts';
 import {type OfferedRelease, PAYLOAD_NAME} from './omaha.ts';
+import {hashPayload} from './payload-hashes.ts';
 
 /** Below the directory of a release. */
 const PAYLOAD_PATH = join('payload', PAYLOAD_NAME);
@@ -35,6 +36,11 @@ export type ReleaseState =
 export interface ReleaseFolder {
   /** Every release, newest first. Files that have not changed are not read again. */
   scan(signal: AbortSignal): Promise<readonly ReleaseState[]>;
+}
+
+/** Those that can be served. */
+export function servedOf(states: readonly ReleaseState[]): readonly ServedRelease[] {
+  return states.flatMap((state) => (state.kind === 'served' ? [state.release] : []));
 }
 
 export function openReleaseFolder(dir: string): ReleaseFolder {
@@ -112,25 +118,16 @@ async function examine(
   try {
     const identity = await identityOf(file);
     const {size, mtimeMs} = await file.stat();
-    await checkPayload(file, size, formatProduct({id, architecture, version}), path);
-    const [sha256, sha1] = [createHash('sha256'), createHash('sha1')];
-    for await (const chunk of file.createReadStream({
-      start: 0,
-      autoClose: false,
-      highWaterMark: 1 << 20,
-      signal,
-    })) {
-      sha256.update(chunk as Buffer);
-      sha1.update(chunk as Buffer);
-    }
+    const product = formatProduct({id, architecture, version});
+    await requireProduct({bytes: size, readAt: readerOf(file)}, {product, usrSha256: null}, path);
+    const hashes = await hashPayload(file, signal);
     // It may have been replaced or lengthened meanwhile.
     if (identity === null || (await identityOf(path)) !== identity)
       throw new ServerError('no-release', `${path} changes while it is read`, {retryable: true});
     return {
       version,
       bytes: size,
-      sha256: sha256.digest('hex'),
-      sha1: sha1.digest('base64'),
+      ...hashes,
       path,
       identity,
       modifiedAt: Math.floor(mtimeMs),
@@ -140,17 +137,30 @@ async function examine(
   }
 }
 
-async function checkPayload(file: FileHandle, size: number, product: string, path: string): Promise<void> {
-  const readAt = readerOf(file);
-  const header = decodePayloadHeader(await readAt(0, PAYLOAD_HEADER_BYTES));
-  const manifest = decodeManifest(await readAt(PAYLOAD_HEADER_BYTES, header.manifestBytes));
+/**
+ * Throws PayloadError or ServerError unless it is as long as its own manifest says, for that product, and, where that is
+ * known, brings that very /usr.
+ */
+export async function requireProduct(
+  payload: ByteSource,
+  {product, usrSha256}: {readonly product: string; readonly usrSha256: string | null},
+  path: string,
+): Promise<void> {
+  const header = decodePayloadHeader(await payload.readAt(0, PAYLOAD_HEADER_BYTES));
+  const manifest = decodeManifest(await payload.readAt(PAYLOAD_HEADER_BYTES, header.manifestBytes));
   const {totalBytes} = payloadLayout(header, manifest);
-  if (totalBytes !== size)
-    throw new ServerError('no-release', `${path} has ${size} bytes, and should have ${totalBytes}`);
+  if (totalBytes !== payload.bytes)
+    throw new ServerError('no-release', `${path} has ${payload.bytes} bytes, and should have ${totalBytes}`);
   const other = manifest.partitions.find((each) => each.version !== product);
   if (other !== undefined)
     throw new ServerError(
       'no-release',
       `${path} is for ${other.version ?? 'nobody knows what'}, not ${product}`,
     );
+  const usr = manifest.partitions.find(({name}) => name === 'usr');
+  const found = usr === undefined ? 'none' : Buffer.from(usr.newInfo.sha256).toString('hex');
+  if (usrSha256 !== null && found !== usrSha256)
+    throw new ServerError('untrusted', `${path} brings /usr ${found}, and the release has ${usrSha256}`, {
+      hint: 'make the payload again: caisson payload make',
+    });
 }

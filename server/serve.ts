@@ -1,7 +1,9 @@
 /** Puts the release server on a socket, and says in lines what happens there. */
 import {type AccessRecord, listenHttp} from '../platform/http-server.ts';
-import {MAX_REQUEST_BYTES, createApp} from './app.ts';
+import {MAX_REQUEST_BYTES, createApp, withoutSlash} from './app.ts';
 import {type Fleet, type SeenEvent, createFleet} from './fleet.ts';
+import type {ChannelSigning} from './channel-metadata/renew.ts';
+import {serveChannelRoutes} from './channel-metadata/serve-channels.ts';
 import {openReleaseFolder} from './releases.ts';
 
 export interface ServeOptions {
@@ -10,6 +12,8 @@ export interface ServeOptions {
   readonly port: number;
   readonly tls: {readonly cert: string; readonly key: string} | null;
   readonly publicUrl: string | null;
+  /** That sign channels; without any, channels are not signed. */
+  readonly channelSigning?: ChannelSigning | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   /** Hears of every event of a host, and of what is wrong. */
@@ -26,7 +30,7 @@ export interface ReleaseServer {
 
 /** Throws ListenError, and what reading the folder throws. */
 export async function serveReleases(options: ServeOptions): Promise<ReleaseServer> {
-  const {dir, host, port, tls, publicUrl, now, onLine, onAccess} = options;
+  const {dir, host, port, tls, publicUrl, now, onLine, onAccess, channelSigning} = options;
   const fleet = createFleet();
   const releases = openReleaseFolder(dir);
   const stopped = new AbortController();
@@ -36,11 +40,15 @@ export async function serveReleases(options: ServeOptions): Promise<ReleaseServe
     dir,
     releases,
     fleet,
-    publicUrl: publicUrl?.replace(/\/+$/, '') ?? null,
+    publicUrl: publicUrl === null ? null : withoutSlash(publicUrl),
     now,
     onEvent: (event) => onLine(describe(event)),
     onFault: onLine,
     signal: stopped.signal,
+    routes:
+      channelSigning === undefined
+        ? []
+        : serveChannelRoutes({dir, releases, ...channelSigning, now, onLine, signal: stopped.signal}),
   });
   const server = await listenHttp({
     host,

@@ -7,9 +7,8 @@
  */
 import {type RequestApp} from '../../formats/omaha/request.ts';
 import type {ResponseApp, UpdateCheck} from '../../formats/omaha/response.ts';
-import {compareVersions} from '../../formats/version.ts';
+import {compareVersions, hasVersionPrefix} from '../../formats/version.ts';
 import {type CodebaseOf, type OfferedRelease, offerOf, withoutUpdate} from '../omaha.ts';
-import {hasVersionPrefix} from '../rollout/target.ts';
 import type {Hold, Verdict} from '../rollout/verdict.ts';
 
 /** An answer without an update; `status` of the app says why, where it is not `ok`. */
@@ -35,7 +34,8 @@ export function checkOf(
   if (verdict.kind === 'nothing') return withoutUpdate('noupdate');
   if (verdict.kind === 'hold') return {...withoutUpdate('noupdate'), hold: holdOf(verdict)};
   const release = releases.get(verdict.version);
-  return release === undefined ? withoutUpdate('error-internal') : offerOf(release, codebaseOf);
+  // A stepping stone that was withdrawn.
+  return release === undefined ? withoutUpdate('noupdate') : offerOf(release, codebaseOf);
 }
 
 /**
@@ -54,6 +54,6 @@ export function pinnedRelease(
 }
 
 function holdOf({reason, version, position, earliestAt, detail}: Hold): UpdateCheck['hold'] {
-  const notBefore = earliestAt === null ? null : Math.ceil(earliestAt / 1000);
+  const notBefore = earliestAt === null ? null : Math.max(0, Math.ceil(earliestAt / 1000));
   return {reason, version, position, notBefore, detail};
 }

@@ -1,23 +1,30 @@
 /** Puts groups with a store on a socket: the update protocol, the payloads, and the API. */
 import {join} from 'node:path';
-import {CodedError} from '../../formats/errors.ts';
-import {OmahaError} from '../../formats/omaha/errors.ts';
-import {OMAHA_CONTENT_TYPE, decodeRequest} from '../../formats/omaha/request.ts';
-import {encodeResponse} from '../../formats/omaha/response.ts';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {GIB, MIB} from '../../formats/units.ts';
 import {writeFileAtomic} from '../../platform/files.ts';
-import {type ServerAnswer, type ServerRequest, listenHttp} from '../../platform/http-server.ts';
-import {MAX_REQUEST_BYTES, baseOf, only, plain} from '../app.ts';
+import {listenHttp} from '../../platform/http-server.ts';
+import {apiStreamLimit} from '../api/uploads.ts';
+import {MAX_REQUEST_BYTES, withoutSlash} from '../app.ts';
+import {hubChannelRoutes} from '../channel-metadata/hub-channels.ts';
+import type {ChannelSigning} from '../channel-metadata/renew.ts';
 import {CHANNEL_NAMES} from '../channels.ts';
-import {answerPayload} from '../payload-file.ts';
-import {type ServedRelease, openReleaseFolder} from '../releases.ts';
+import type {TrustedKey} from '../publish/documents.ts';
+import {findMissingPayloads, sweepPayloads} from '../publish/missing.ts';
+import {openPayloadStore} from '../publish/payload-store.ts';
+import {type PublishTools, createWorkshop} from '../publish/publish.ts';
+import {openReleaseFolder} from '../releases.ts';
+import {createRouter} from '../route.ts';
 import {formatAccess} from '../serve.ts';
 import {addGroup, listGroups} from '../store/groups.ts';
+import {pruneHistory} from '../store/history.ts';
 import {addChannel} from '../store/releases.ts';
 import type {Database} from '../store/sql.ts';
 import {type StorePlace, openStore} from '../store/store.ts';
 import {addToken, listTokens} from '../store/tokens.ts';
-import {API_PREFIX, type ApiTools, answerApi} from './api.ts';
+import {mountPage} from '../page/mount.ts';
 import {openHub} from './hub.ts';
+import {type HubParts, MISSING, hubRoutes} from './routes.ts';
 
 export interface HubServerOptions {
   /** Of releases with their payloads. */
@@ -29,7 +36,15 @@ export interface HubServerOptions {
   readonly port: number;
   readonly tls: {readonly cert: string; readonly key: string} | null;
   readonly publicUrl: string | null;
-  readonly vouch: (release: ServedRelease) => Promise<unknown>;
+  /** That sign channels; without any, channels are not signed. */
+  readonly channelSigning?: ChannelSigning | undefined;
+  readonly mirrors?: readonly string[];
+  readonly redirect?: string | null;
+  /** How long events and grants of machines are kept; for good without. */
+  readonly keepEventsMs?: number;
+  readonly vouch: PublishTools['vouch'];
+  /** Those that hosts trust. */
+  readonly trustedKeys: () => Promise<readonly TrustedKey[]>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly random: (bytes: number) => Buffer;
@@ -38,6 +53,8 @@ export interface HubServerOptions {
   readonly every: (ms: number, act: () => void) => () => void;
   readonly onLine: (text: string) => void;
   readonly onAccess: (text: string) => void;
+  /** Hears that another server leads these rollouts now: this one has to end. */
+  readonly onTaken?: (error: Error) => void;
   readonly signal: AbortSignal;
 }
 
@@ -48,74 +65,69 @@ export interface HubServer {
 
 export const TOKEN_FILE = 'admin.token';
 const TICK_MS = 60_000;
-const PAYLOAD_ROUTE = /^\/payloads\/([0-9a-f]{64})\/update\.payload$/;
+const MAX_PAYLOAD_BYTES = 8 * GIB;
+/** Of the disk, for the database. */
+const RESERVE_BYTES = 256 * MIB;
+/** An upload that nobody goes on with for so long is taken away. */
+const UPLOAD_LASTS_MS = 7 * 86_400_000;
 
 /** Throws ListenError, DatabaseError, ServerError, and what reading the folder throws. */
 export async function serveHub(options: HubServerOptions): Promise<HubServer> {
   const {releaseDir, dataDir, place, now, random, newId, every, onLine, onAccess, signal} = options;
-  const publicUrl = options.publicUrl?.replace(/\/+$/, '') ?? null;
+  const {redirect = null} = options;
+  const publicUrl = options.publicUrl === null ? null : withoutSlash(options.publicUrl);
   const folder = openReleaseFolder(releaseDir);
-  await folder.scan(signal);
+  const inFolder = await folder.scan(signal);
   const onLost = (error: Error): void => onLine(`the database went away: ${error.message}`);
-  const store = await openStore(place, {now: now(), onLost, signal});
+  const store = await openStore(place, {now: now(), onLost, onTaken: options.onTaken, signal});
   const {database} = store;
   const stopped = new AbortController();
   try {
     await begin(database, {newId, now: now()});
     await makeFirstToken(database, dataDir, {random, now: now(), onLine});
     const hub = await openHub(database, now());
-    const tools: ApiTools = {database, hub, folder, vouch: options.vouch, newId, now, signal: stopped.signal};
-
-    const update = async (request: ServerRequest): Promise<ServerAnswer> => {
-      try {
-        const question = decodeRequest(request.body);
-        const base = publicUrl ?? baseOf(request);
-        if (base === null) return plain(400, 'the request has no Host that an address can be made of');
-        const answer = await hub.answer(question, ({sha256}) => `${base}/payloads/${sha256}/`, now());
-        const headers = {'content-type': `${OMAHA_CONTENT_TYPE}; charset=utf-8`, 'cache-control': 'no-store'};
-        return {status: 200, headers, body: encodeResponse(answer)};
-      } catch (error) {
-        if (error instanceof OmahaError) return plain(400, error.message);
-        // With 500 hosts ask more rarely; what they told is told again.
-        onLine(error instanceof Error ? error.message : String(error));
-        if (error instanceof CodedError || 'code' in (error as object))
-          return plain(500, 'this server has something to put right');
-        throw error;
-      }
+    const payloads = await openPayloadStore({
+      ...{dir: join(dataDir, 'payloads'), maxBytes: MAX_PAYLOAD_BYTES, reserveBytes: RESERVE_BYTES, now},
+    });
+    for (const line of await findMissingPayloads(database, payloads, inFolder)) onLine(line);
+    const parts: HubParts = {
+      ...{database, hub, folder, payloads, newId, random, now, publicUrl, onLine},
+      ...{vouch: options.vouch, trustedKeys: options.trustedKeys},
+      workshop: createWorkshop((ms) => sleep(ms, undefined, {ref: false})),
+      redirect: redirect === null ? null : withoutSlash(redirect),
+      mirrors: (options.mirrors ?? []).map(withoutSlash),
+      signal: stopped.signal,
     };
-    const handle = (request: ServerRequest): Promise<ServerAnswer> => {
-      const {path} = request;
-      if (/^\/v1\/update\/?$/.test(path)) return only(request, ['POST'], () => update(request));
-      if (path.startsWith(API_PREFIX)) return answerApi(request, tools);
-      const sha256 = PAYLOAD_ROUTE.exec(path)?.[1];
-      if (sha256 === undefined)
-        return Promise.resolve(
-          plain(404, `this is a release server of Caisson: /v1/update/, ${API_PREFIX}status`),
-        );
-      return only(request, ['GET', 'HEAD'], async () => {
-        const states = await folder.scan(stopped.signal);
-        const found = states.find((state) => state.kind === 'served' && state.release.sha256 === sha256);
-        return found?.kind === 'served'
-          ? answerPayload(found.release, request.headers)
-          : plain(404, 'no such payload');
-      });
-    };
+    const {channelSigning} = options;
+    const channelRoutes =
+      channelSigning === undefined ? [] : hubChannelRoutes({database, hub, ...channelSigning, now, onLine});
+    const page = await mountPage(parts, publicUrl);
     const {host, port, tls} = options;
     const server = await listenHttp({
       host,
       port,
       tls,
       maxBodyBytes: MAX_REQUEST_BYTES,
-      handle,
+      streamLimit: apiStreamLimit,
+      handle: createRouter([...hubRoutes(parts), ...channelRoutes, ...page.routes], MISSING),
       onAccess: (record) => onAccess(formatAccess(record, now())),
     });
     const stopTicks = every(TICK_MS, () => {
       hub.tick(now()).catch((error: unknown) => onLine(`the rollouts were not kept: ${String(error)}`));
+      if (options.keepEventsMs !== undefined)
+        pruneHistory(database, now() - options.keepEventsMs).catch((error: unknown) =>
+          onLine(`old events were not taken away: ${String(error)}`),
+        );
+      sweepPayloads(database, payloads, now() - UPLOAD_LASTS_MS).catch((error: unknown) =>
+        onLine(`old uploads were not taken away: ${String(error)}`),
+      );
+      page.record(now()).catch((error: unknown) => onLine(`the chart was not kept: ${String(error)}`));
     });
     return {
       url: server.url,
       async close(graceMs) {
         stopTicks();
+        page.close();
         await server.close(graceMs);
         stopped.abort();
         await hub.close();

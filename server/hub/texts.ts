@@ -7,7 +7,12 @@ const MACHINE_ID = /^[\x21-\x7e]{1,128}$/;
 
 /** Without control characters and halves of characters, and cut where it is longer than any name. */
 export function storable(text: string): string {
-  return text.slice(0, MAX_CHARACTERS).replaceAll(/[\p{Cc}\p{Cs}]/gu, '?');
+  return printable(text.slice(0, MAX_CHARACTERS));
+}
+
+/** Without what neither a line, nor XML, nor a database can hold. */
+export function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cs}\ufffe\uffff]/gu, '?');
 }
 
 export function isMachineId(text: string): boolean {

@@ -17,6 +17,7 @@ import {
   expired,
   granted,
   heard,
+  isSameButSeen,
   lost,
   retargeted,
   retried,
@@ -58,9 +59,14 @@ export interface Asking {
 export interface Summary {
   readonly state: RolloutState;
   readonly counts: Readonly<Record<ProgressName, number>>;
+  /** How many machines run each version. */
+  readonly versions: Readonly<Record<string, number>>;
   readonly inFlight: number;
   readonly outcomes: Outcomes;
+  /** Ever granted the target, canaries left out. */
   readonly entered: number;
+  /** Canaries too. */
+  readonly granted: number;
 }
 
 export interface Ledger {
@@ -86,8 +92,11 @@ export interface Ledger {
   members(): Iterable<Member>;
   standing(id: string): Standing;
   summary(): Summary;
-  /** Members that changed since it was last asked. */
+  state(): RolloutState;
+  /** Members that changed since it was last asked; not those that were only seen. */
   takeChanged(): readonly Member[];
+  /** Members that were only seen since they were taken last: at most so many, those that wait longest first. */
+  takeSeen(limit: number): readonly Member[];
 }
 
 export interface LedgerOptions {
@@ -113,6 +122,7 @@ const DAY_MS = 86_400_000;
 export function openLedger({policy, state: initial, members}: LedgerOptions): Ledger {
   const tally = createTally(policy);
   const changed = new Map<string, Member>();
+  const sighted = new Set<string>();
   let state = initial;
   let opening: {readonly from: number; readonly until: number; readonly value: Opening} | null = null;
   /** Whether the pace was on when it was last looked at. */
@@ -120,8 +130,14 @@ export function openLedger({policy, state: initial, members}: LedgerOptions): Le
   for (const member of members) tally.put(member);
 
   function put(member: Member): void {
+    const {id} = member;
+    const before = tally.get(id);
     tally.put(member);
-    changed.set(member.id, member);
+    if (before !== undefined && !changed.has(id) && isSameButSeen(before, member)) sighted.add(id);
+    else {
+      changed.set(id, member);
+      sighted.delete(id);
+    }
   }
 
   function wayFor({version, prefix}: Self): Way {
@@ -317,20 +333,34 @@ export function openLedger({policy, state: initial, members}: LedgerOptions): Le
     forget(id) {
       tally.delete(id);
       changed.delete(id);
+      sighted.delete(id);
     },
     member: (id) => tally.get(id),
     members: () => tally.members(),
     standing: (id) => tally.standing(id),
+    state: () => state,
     summary: () => ({
       state,
       counts: tally.counts(),
+      versions: tally.versions(),
       inFlight: tally.inFlight(),
       outcomes: tally.outcomes(),
       entered: tally.entered(),
+      granted: tally.granted(),
     }),
     takeChanged() {
       const taken = [...changed.values()];
       changed.clear();
+      return taken;
+    },
+    takeSeen(limit) {
+      const taken: Member[] = [];
+      for (const id of sighted) {
+        if (taken.length >= limit) break;
+        sighted.delete(id);
+        const member = tally.get(id);
+        if (member !== undefined) taken.push(member);
+      }
       return taken;
     },
   };

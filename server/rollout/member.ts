@@ -187,6 +187,19 @@ export function heard(member: Member, happening: Happening, attempts: number, at
   }
 }
 
+/** Whether two states of a machine differ in when it was last seen, and in nothing else. */
+export function isSameButSeen(a: Member, b: Member): boolean {
+  return (
+    a.progress === b.progress &&
+    a.version === b.version &&
+    a.prefix === b.prefix &&
+    a.progressAt === b.progressAt &&
+    a.hasEntered === b.hasEntered &&
+    a.setbacks === b.setbacks &&
+    a.blame === b.blame
+  );
+}
+
 /** Nothing came of its grant, so far. */
 export function expired(member: Member, attempts: number, at: number): Member {
   return setBack(member, {kind: 'waiting', expired: underWay(member.progress)}, attempts, at);

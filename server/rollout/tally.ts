@@ -9,7 +9,6 @@ import type {RolloutPolicy} from './policy.ts';
 import {createWatch} from './watch.ts';
 
 export const PROGRESS_NAMES = [
-  'aside',
   'done',
   'waiting',
   'granted',
@@ -19,6 +18,7 @@ export const PROGRESS_NAMES = [
   'lost',
   'rolled-back',
   'gave-up',
+  'aside',
 ] as const;
 /** Where a member is, in one word. */
 export type ProgressName = (typeof PROGRESS_NAMES)[number];
@@ -40,10 +40,14 @@ export interface Tally {
   inFlight(): number;
   /** Members beside the canaries that were ever granted the target. */
   entered(): number;
+  /** All of them, canaries too. */
+  granted(): number;
   outcomes(): Outcomes;
   /** Canaries that run what they should. */
   goodCanaries(): number;
   counts(): Readonly<Record<ProgressName, number>>;
+  /** How many run each version. */
+  versions(): Readonly<Record<string, number>>;
   /** Those of whose grant, given before that, nothing was heard. */
   grantedBefore(at: number): readonly Member[];
   /** Those in flight that were last seen before that. */
@@ -63,9 +67,10 @@ export function createTally({seed, canary}: Pick<RolloutPolicy, 'seed' | 'canary
   const grants = createWatch();
   const flying = createWatch();
   const counts = Object.fromEntries(PROGRESS_NAMES.map((name) => [name, 0])) as Record<ProgressName, number>;
+  const versions = new Map<string, number>();
   const blames = {failed: 0, 'rolled-back': 0, lost: 0};
   const canaries = new Set(canary?.machines);
-  let [entered, good, goodCanaries] = [0, 0, 0];
+  let [entered, granted, good, goodCanaries] = [0, 0, 0, 0];
 
   function standing(id: string): Standing {
     const known = standings.get(id);
@@ -86,8 +91,12 @@ export function createTally({seed, canary}: Pick<RolloutPolicy, 'seed' | 'canary
     const {isCanary} = standing(member.id);
     const isDone = member.progress.kind === 'done';
     counts[progressName(member)] += by;
+    const running = (versions.get(member.version) ?? 0) + by;
+    if (running === 0) versions.delete(member.version);
+    else versions.set(member.version, running);
     if (member.blame !== null) blames[member.blame] += by;
     if (member.hasEntered && !isCanary) entered += by;
+    if (member.hasEntered) granted += by;
     if (member.hasEntered && isDone) good += by;
     if (isCanary && isDone) goodCanaries += by;
   }
@@ -135,6 +144,7 @@ export function createTally({seed, canary}: Pick<RolloutPolicy, 'seed' | 'canary
     keyOf,
     inFlight: () => flying.size,
     entered: () => entered,
+    granted: () => granted,
     outcomes: () => ({
       good,
       failed: blames.failed,
@@ -143,6 +153,7 @@ export function createTally({seed, canary}: Pick<RolloutPolicy, 'seed' | 'canary
     }),
     goodCanaries: () => goodCanaries,
     counts: () => ({...counts}),
+    versions: () => Object.fromEntries(versions),
     grantedBefore: (at) => membersOf(grants.before(at)),
     silentSince: (at) => membersOf(flying.before(at)),
     dropAbsent(at) {
@@ -154,7 +165,7 @@ export function createTally({seed, canary}: Pick<RolloutPolicy, 'seed' | 'canary
   };
 }
 
-export function progressName({progress}: Member): ProgressName {
+export function progressName({progress}: Pick<Member, 'progress'>): ProgressName {
   switch (progress.kind) {
     case 'in-flight':
       return progress.stage satisfies Stage;

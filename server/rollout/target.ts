@@ -1,5 +1,5 @@
 /** Which version a machine is to have next: pure, from what it runs and where its group is headed. */
-import {compareVersions, isVersion} from '../../formats/version.ts';
+import {compareVersions, hasVersionPrefix, isVersion} from '../../formats/version.ts';
 import type {RolloutPolicy} from './policy.ts';
 
 export interface Target {
@@ -19,11 +19,6 @@ export type Way =
 /** What the channel points to, unless the policy names a version. */
 export function targetOf({pin}: Pick<RolloutPolicy, 'pin'>, channel: Target | null): Target | null {
   return pin === null ? channel : {version: pin, allowDowngrade: false};
-}
-
-/** On a dot: `1.4` is the beginning of `1.4.2`, not of `1.40.0`. */
-export function hasVersionPrefix(version: string, prefix: string): boolean {
-  return version === prefix || version.startsWith(prefix.endsWith('.') ? prefix : `${prefix}.`);
 }
 
 /**

@@ -1,5 +1,4 @@
-/** What a machine that asks is told, for the machine and for people. */
-import {formatInstant} from '../../formats/reboot-window/opening.ts';
+/** What a machine that asks is told. */
 
 export type HoldReason =
   /** A person stopped the group. */
@@ -34,10 +33,3 @@ export type Verdict =
   /** `isNew`: the grant was given now. */
   | {readonly kind: 'grant'; readonly version: string; readonly isNew: boolean}
   | Hold;
-
-/** `1.2.0 is held back: ...; position 12; not before Mon 02:00 (UTC)`. */
-export function formatHold({version, detail, position, earliestAt}: Hold, now: number): string {
-  const where = position === null ? '' : `; position ${position}`;
-  const when = earliestAt === null ? '' : `; not before ${formatInstant(earliestAt, 'UTC', now)}`;
-  return `${version} is held back: ${detail}${where}${when}`;
-}

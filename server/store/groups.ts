@@ -106,3 +106,9 @@ export async function listGroups(database: Database): Promise<readonly StoredGro
     };
   });
 }
+
+/** With its machines. Throws ServerError 'no-group'. */
+export async function deleteGroup(database: Database, id: string): Promise<void> {
+  const {numDeletedRows} = await database.deleteFrom('groups').where('id', '=', id).executeTakeFirst();
+  if (numDeletedRows === 0n) throw new ServerError('no-group', `there is no group ${id}`);
+}

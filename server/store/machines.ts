@@ -201,7 +201,7 @@ function columnsOf(progress: Progress): Pick<MachineTable, 'progress' | 'progres
 }
 
 /** Throws DatabaseError 'unknown-content' for what rowOf never makes. */
-function machineOf(row: MachineTable): StoredMachine {
+export function machineOf(row: MachineTable): StoredMachine {
   if (!BLAMES.includes(row.blame)) throw unknown(row);
   return {
     groupId: row.group_id,

@@ -19,13 +19,30 @@ export const MIGRATIONS: readonly Migration[] = [
         sha256 text not null unique,
         sha1 text not null,
         published_at bigint not null,
-        is_withdrawn boolean not null
+        published_by text not null,
+        signed_by text not null,
+        is_withdrawn boolean not null,
+        withdrawn_why text not null,
+        removed_at bigint
+      )`,
+      `create table release_documents (
+        version text not null references releases (version) on delete cascade,
+        name text not null,
+        content text not null,
+        primary key (version, name)
       )`,
       `create table channels (
         name text primary key,
         version text references releases (version),
         allow_downgrade boolean not null,
         promoted_at bigint not null
+      )`,
+      // What was signed last for each channel: its serial number must be known before anyone reads it.
+      `create table signed_channels (
+        name text primary key references channels (name) on delete cascade,
+        serial bigint not null,
+        envelope text not null,
+        signed_at bigint not null
       )`,
       `create table promotions (
         id bigint generated always as identity primary key,
@@ -73,6 +90,7 @@ export const MIGRATIONS: readonly Migration[] = [
         at bigint not null
       )`,
       'create index grants_by_machine on grants (machine_id, id)',
+      'create index grants_by_time on grants (at)',
       `create table events (
         id bigint generated always as identity primary key,
         at bigint not null,
@@ -85,6 +103,7 @@ export const MIGRATIONS: readonly Migration[] = [
         previous_version text
       )`,
       'create index events_by_machine on events (machine_id, id)',
+      'create index events_by_time on events (at)',
       `create table tokens (
         id text primary key,
         name text not null unique,
@@ -92,6 +111,20 @@ export const MIGRATIONS: readonly Migration[] = [
         role text not null,
         created_at bigint not null,
         revoked_at bigint
+      )`,
+      // What a browser holds is kept as a hash; with its token a session ends.
+      `create table sessions (
+        hash text primary key,
+        token_id text not null references tokens (id) on delete cascade,
+        created_at bigint not null,
+        last_seen_at bigint not null
+      )`,
+      `create table version_samples (
+        group_id text not null references groups (id) on delete cascade,
+        at bigint not null,
+        version text not null,
+        machines integer not null,
+        primary key (group_id, at, version)
       )`,
     ],
   },

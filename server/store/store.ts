@@ -21,6 +21,8 @@ export interface StoreOptions {
   readonly now: number;
   /** Hears when the database goes away. */
   readonly onLost: (error: Error) => void;
+  /** Hears that another server has the database meanwhile: what this one knows may be of old, and it has to end. */
+  readonly onTaken?: ((error: Error) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -38,11 +40,10 @@ const PATIENCE_MS = 10_000;
 const PAUSE_MS = 100;
 
 /** Throws DatabaseError, and ServerError 'locked' for an embedded database that another process has. */
-export async function openStore(place: StorePlace, {now, onLost, signal}: StoreOptions): Promise<Store> {
+export async function openStore(place: StorePlace, options: StoreOptions): Promise<Store> {
+  const {now, signal} = options;
   const {pool, release} =
-    place.kind === 'embedded'
-      ? await openEmbedded(place.dir, signal)
-      : await openServer(place.url, onLost, signal);
+    place.kind === 'embedded' ? await openEmbedded(place.dir, signal) : await openServer(place.url, options);
   const database = openDatabase(pool);
   const close = async (): Promise<void> => {
     try {
@@ -85,18 +86,59 @@ async function openEmbedded(dir: string, signal: AbortSignal): Promise<Opened> {
   }
 }
 
-async function openServer(url: string, onLost: (error: Error) => void, signal: AbortSignal): Promise<Opened> {
-  const pool = openPostgres(url, onLost);
+async function openServer(url: string, {onLost, onTaken, signal}: StoreOptions): Promise<Opened> {
+  let isInDoubt = false;
+  const pool = openPostgres(url, (error) => {
+    isInDoubt = true;
+    onLost(error);
+  });
   try {
-    return {pool, release: await lockServer(pool, signal)};
+    let keeper: SqlClient | null = await lockServer(pool, signal);
+    /** A connection that broke may have been that of the lock; with a PostgreSQL that was restarted all are. */
+    async function lockAgain(): Promise<void> {
+      // What breaks from now on is in doubt again.
+      isInDoubt = false;
+      if (keeper !== null && (await isAlive(keeper))) return;
+      keeper?.release();
+      keeper = null;
+      keeper = await lockServer(pool, signal).catch((error: unknown) => {
+        isInDoubt = true;
+        if (error instanceof DatabaseError && error.code === 'in-use') onTaken?.(error);
+        throw error;
+      });
+    }
+    let locking: Promise<void> | null = null;
+    return {
+      pool: {
+        ...pool,
+        async connect() {
+          if (isInDoubt || locking !== null) {
+            locking ??= lockAgain().finally(() => (locking = null));
+            await locking;
+          }
+          return pool.connect();
+        },
+      },
+      async release() {
+        await keeper?.query('select pg_advisory_unlock($1)', [ADVISORY_LOCK]).catch(() => undefined);
+        keeper?.release();
+      },
+    };
   } catch (error) {
     await pool.end();
     throw error;
   }
 }
 
+async function isAlive(client: SqlClient): Promise<boolean> {
+  return client.query('select 1', []).then(
+    () => true,
+    () => false,
+  );
+}
+
 /** The lock is that of a connection: it ends with the process, however that ends, as soon as PostgreSQL notices. */
-async function lockServer(pool: SqlPool, signal: AbortSignal): Promise<() => Promise<void>> {
+async function lockServer(pool: SqlPool, signal: AbortSignal): Promise<SqlClient> {
   const keeper = await pool.connect();
   try {
     for (let waited = 0; !(await tryLock(keeper)); waited += PAUSE_MS) {
@@ -111,10 +153,7 @@ async function lockServer(pool: SqlPool, signal: AbortSignal): Promise<() => Pro
     keeper.release();
     throw error;
   }
-  return async () => {
-    await keeper.query('select pg_advisory_unlock($1)', [ADVISORY_LOCK]).catch(() => undefined);
-    keeper.release();
-  };
+  return keeper;
 }
 
 async function tryLock(keeper: SqlClient): Promise<boolean> {

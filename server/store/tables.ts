@@ -10,8 +10,21 @@ export interface ReleaseTable {
   readonly sha1: string;
   /** Milliseconds since 1970, as everywhere. */
   readonly published_at: number;
-  /** Whether it may be offered; a withdrawn one stays known. */
+  /** Name of a token. */
+  readonly published_by: string;
+  /** Name of the key whose signature its manifest has; empty for a release of the folder. */
+  readonly signed_by: string;
+  /** A withdrawn one stays known, and nobody is offered it. */
   readonly is_withdrawn: boolean;
+  readonly withdrawn_why: string;
+  /** What is left of a removed one is its hash, so that its version never means other bytes. */
+  readonly removed_at: number | null;
+}
+
+export interface ReleaseDocumentTable {
+  readonly version: string;
+  readonly name: string;
+  readonly content: string;
 }
 
 export interface ChannelTable {
@@ -19,6 +32,14 @@ export interface ChannelTable {
   readonly version: string | null;
   readonly allow_downgrade: boolean;
   readonly promoted_at: number;
+}
+
+export interface SignedChannelTable {
+  readonly name: string;
+  readonly serial: number;
+  /** The file that hosts get. */
+  readonly envelope: string;
+  readonly signed_at: number;
 }
 
 /** What a channel pointed to, from first to last. */
@@ -97,13 +118,33 @@ export interface TokenTable {
   readonly revoked_at: number | null;
 }
 
+export interface SessionTable {
+  /** SHA-256 of what the browser holds, hex. */
+  readonly hash: string;
+  readonly token_id: string;
+  readonly created_at: number;
+  readonly last_seen_at: number;
+}
+
+/** How many machines of a group ran a version at a time. */
+export interface VersionSampleTable {
+  readonly group_id: string;
+  readonly at: number;
+  readonly version: string;
+  readonly machines: number;
+}
+
 export interface Tables {
   readonly releases: ReleaseTable;
+  readonly release_documents: ReleaseDocumentTable;
   readonly channels: ChannelTable;
+  readonly signed_channels: SignedChannelTable;
   readonly promotions: PromotionTable;
   readonly groups: GroupTable;
   readonly machines: MachineTable;
   readonly grants: GrantTable;
   readonly events: EventTable;
   readonly tokens: TokenTable;
+  readonly sessions: SessionTable;
+  readonly version_samples: VersionSampleTable;
 }

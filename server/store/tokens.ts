@@ -51,6 +51,12 @@ export async function findToken(database: Database, token: string): Promise<Stor
   return tokenOf(row);
 }
 
+/** By its id, without the token: for whoever showed it before. Null when it is revoked, or gone. */
+export async function readToken(database: Database, id: string): Promise<StoredToken | null> {
+  const row = await database.selectFrom('tokens').selectAll().where('id', '=', id).executeTakeFirst();
+  return row === undefined || row.revoked_at !== null ? null : tokenOf(row);
+}
+
 export async function revokeToken(database: Database, name: string, now: number): Promise<boolean> {
   const {numUpdatedRows} = await database
     .updateTable('tokens')

@@ -22,7 +22,7 @@ function request(
   const {body = BODY, ...rest} = change;
   return {
     ...{method: 'POST', path: '/v1/pre-reboot', headers: {'fleet-lock-protocol': 'true'}, remote: '10.0.0.7'},
-    ...{isTls: false, body: Buffer.from(body), ...rest},
+    ...{isTls: false, query: '', stream: null, body: Buffer.from(body), ...rest},
   };
 }
 

@@ -29,12 +29,16 @@ const at = (version: string, past: string[] = [], allowDowngrade = false): Chann
   stable: {version, promotedAt: 0, allowDowngrade, past} satisfies Channel,
 });
 
-function ask(channels: Channels, changes: Partial<RequestApp> = {}): ResponseApp {
+function ask(
+  channels: Channels,
+  changes: Partial<RequestApp> = {},
+  hosts: readonly string[] = ['u.example'],
+): ResponseApp {
   const request = requestOf(HOST, QUESTION);
   const apps = request.apps.map((app) => ({...app, ...changes}));
   const response = answerOmaha(
     {...request, apps},
-    {channels, releases, codebaseOf: ({sha256}) => `http://u.example/${sha256}/`},
+    {channels, releases, codebaseOf: ({sha256}) => hosts.map((name) => `http://${name}/${sha256}/`)},
   );
   // What went over the wire counts.
   const [app] = decodeResponse(encodeResponse(response)).apps;
@@ -49,6 +53,15 @@ const offered = (channels: Channels, changes: Partial<RequestApp> = {}): string 
 const pinned = (targetVersionPrefix: string): Partial<RequestApp> => ({updateCheck: {targetVersionPrefix}});
 
 describe('answerOmaha', () => {
+  it('names mirrors before itself, and what is not worth more than a few attempts', () => {
+    const {updateCheck} = ask(at('1.1.0'), {}, ['mirror.example', 'u.example']);
+    assert.deepEqual(updateCheck?.codebases, [
+      `http://mirror.example/${'ab'.repeat(32)}/`,
+      `http://u.example/${'ab'.repeat(32)}/`,
+    ]);
+    assert.equal(updateCheck.manifest?.actions[0]?.maxFailuresPerUrl, 3);
+  });
+
   it('offers what the channel points to, with all that a stock client wants', () => {
     assert.deepEqual(outcome(at('1.1.0')), {
       pollSeconds: null,

@@ -71,6 +71,25 @@ describe('createWriter', () => {
     assert.deepEqual(batch.events, []);
   });
 
+  it('is settled when what came before is written, and tries again what broke', async () => {
+    const store = slowStore();
+    const writer = createWriter(store.save);
+    await writer.settled();
+    const broken = writer.keep({...NOTHING, machines: [machineOf('g', {id: 'a'})]});
+    await turn();
+    const told = writer.settled();
+    store.finish(new Error('disk full'));
+    await Promise.all([assert.rejects(broken), assert.rejects(told, /disk full/)]);
+    const again = writer.settled();
+    await turn();
+    store.finish();
+    await again;
+    assert.equal(store.saved.length, 1);
+    await writer.settled();
+    await writer.keep(NOTHING);
+    assert.equal(store.saved.length, 1);
+  });
+
   it('is idle when everything is written', async () => {
     const store = slowStore();
     const writer = createWriter(store.save);

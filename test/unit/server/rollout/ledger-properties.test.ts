@@ -240,7 +240,8 @@ describe('a ledger never', () => {
         const kept = new Map<string, Member>();
         run(document, story, (ledger, {id: who, version, now}) => {
           ledger.ask({id: who, version, prefix: ''}, now);
-          for (const member of ledger.takeChanged()) kept.set(member.id, member);
+          for (const member of [...ledger.takeChanged(), ...ledger.takeSeen(Infinity)])
+            kept.set(member.id, member);
           assert.deepEqual([...kept.keys()].sort(), [...ledger.members()].map((each) => each.id).sort());
           for (const member of ledger.members()) assert.deepEqual(kept.get(member.id), member);
         });
