@@ -1,45 +1,26 @@
 /** How long a first boot takes, from power on: the firmware by the console, the rest by the guest's own account. */
-import {join} from 'node:path';
-import {DEFAULT_OUT_DIR} from '../cli/paths.ts';
-import {findRelease} from '../cli/releases.ts';
-import {createOverlay} from '../qemu/disk.ts';
-import {type Machine, startMachine} from '../qemu/machine.ts';
-import {createSshKey} from '../qemu/ssh.ts';
+import type {Machine} from '../qemu/machine.ts';
+import type {SshClient} from '../qemu/ssh.ts';
 import type {Figure} from './figure.ts';
+import {DEADLINE, withBenchMachine} from './machine.ts';
 
-const DEADLINE = {deadlineMs: 600_000};
 /** Half of what an untuned image of the same packages needs from the selector on, on two cores by emulation. */
 const TARGET = 'at most 35.5 s';
 
 export async function benchBoot(workDir: string, say: (text: string) => void): Promise<Figure[]> {
-  const {directory} = await findRelease(DEFAULT_OUT_DIR, undefined);
-  const disk = join(workDir, 'boot.qcow2');
-  await createOverlay(disk, {path: join(directory, 'disk.raw'), format: 'raw'}, 8 * 2 ** 30);
-  const key = await createSshKey(workDir);
   say('boot: the first boot of a new machine, then the second');
-  const machine = await startMachine({
-    name: 'bench',
-    disks: [{path: disk, format: 'qcow2', cache: 'unsafe'}],
-    networks: [{kind: 'user', forwards: [{hostPort: 0, guestPort: 22}]}],
-    credentials: {'caisson.ssh-authorized-keys': `${key.publicKey}\n`},
-  });
-  try {
-    const first = await measureBoot(machine, key.identityFile, 0);
+  return withBenchMachine(workDir, async (machine, ssh) => {
+    const first = await measureBoot(machine, ssh, 0);
     const after = machine.console.position;
-    await machine
-      .ssh('core', key.identityFile)
-      .run(['sudo', 'systemctl', 'reboot'])
-      .catch(() => undefined);
-    const second = await measureBoot(machine, key.identityFile, after);
+    await ssh.run(['sudo', 'systemctl', 'reboot']).catch(() => undefined);
+    const second = await measureBoot(machine, ssh, after);
     const accelerated = machine.spec.accelerator;
     return [
       {what: `power on to selector (${accelerated})`, value: first.selector, unit: 's'},
       ...figures('first boot', first),
       ...figures('second boot', second),
     ];
-  } finally {
-    await machine.kill();
-  }
+  });
 }
 
 interface BootTimes {
@@ -50,10 +31,9 @@ interface BootTimes {
   userspace: number;
 }
 
-async function measureBoot(machine: Machine, identityFile: string, after: number): Promise<BootTimes> {
+async function measureBoot(machine: Machine, ssh: SshClient, after: number): Promise<BootTimes> {
   const selector = await machine.console.waitFor(/caisson: booting/, {...DEADLINE, after});
   await machine.console.waitFor(/login:/, {...DEADLINE, after: selector.end});
-  const ssh = machine.ssh('core', identityFile);
   await ssh.waitUntilUp(DEADLINE);
   await ssh.run(['systemctl', 'is-system-running', '--wait'], DEADLINE);
   const text = await ssh.output(['systemd-analyze']);

@@ -2,7 +2,7 @@
 export interface Figure {
   what: string;
   value: number;
-  unit: 's' | 'MB' | 'times' | '%';
+  unit: 's' | 'ms' | 'MB' | 'times' | '%' | '/s';
   /** What the project promises, as text. */
   target?: string;
 }

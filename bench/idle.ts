@@ -1,37 +1,20 @@
 /**
  * What the update engine costs a host when it has nothing to do, on a booted machine: memory as the kernel accounts it,
- * processor time as systemd does. Under emulation a second of processor time is about ten of a real machine.
+ * processor time as systemd does. Under emulation the same work takes many times the processor time of a real machine.
  */
 import {setTimeout as sleep} from 'node:timers/promises';
-import {join} from 'node:path';
-import {DEFAULT_OUT_DIR} from '../cli/paths.ts';
-import {findRelease} from '../cli/releases.ts';
-import {createOverlay} from '../qemu/disk.ts';
-import {startMachine} from '../qemu/machine.ts';
 import type {SshClient} from '../qemu/ssh.ts';
-import {createSshKey} from '../qemu/ssh.ts';
 import type {Figure} from './figure.ts';
+import {DEADLINE, withBenchMachine} from './machine.ts';
 
-const DEADLINE = {deadlineMs: 600_000};
 const UNIT = 'update-engine.service';
 /** What follows a boot is over by then. */
 const SETTLE_MS = 60_000;
 const WATCH_MS = 300_000;
 
 export async function benchIdle(workDir: string, say: (text: string) => void): Promise<Figure[]> {
-  const {directory} = await findRelease(DEFAULT_OUT_DIR, undefined);
-  const disk = join(workDir, 'idle.qcow2');
-  await createOverlay(disk, {path: join(directory, 'disk.raw'), format: 'raw'}, 8 * 2 ** 30);
-  const key = await createSshKey(workDir);
   say('idle: a machine boots, and its engine is watched for five minutes');
-  const machine = await startMachine({
-    name: 'bench',
-    disks: [{path: disk, format: 'qcow2', cache: 'unsafe'}],
-    networks: [{kind: 'user', forwards: [{hostPort: 0, guestPort: 22}]}],
-    credentials: {'caisson.ssh-authorized-keys': `${key.publicKey}\n`},
-  });
-  try {
-    const ssh = machine.ssh('core', key.identityFile);
+  return withBenchMachine(workDir, async (machine, ssh) => {
     await ssh.waitUntilUp(DEADLINE);
     await ssh.run(['systemctl', 'is-system-running', '--wait'], DEADLINE);
     await sleep(SETTLE_MS);
@@ -50,9 +33,7 @@ export async function benchIdle(workDir: string, say: (text: string) => void): P
         unit: '%',
       },
     ];
-  } finally {
-    await machine.kill();
-  }
+  });
 }
 
 async function property(ssh: SshClient, name: string): Promise<number> {

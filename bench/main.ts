@@ -13,6 +13,7 @@ import {benchIdle} from './idle.ts';
 import {benchMkosi} from './mkosi.ts';
 import type {Figure} from './figure.ts';
 import {benchPayload} from './payload.ts';
+import {benchServer} from './server.ts';
 import {benchSize} from './size.ts';
 
 const BENCHES: Readonly<Record<string, (workDir: string, say: (text: string) => void) => Promise<Figure[]>>> =
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, (workDir: string, say: (text: string) => 
     idle: benchIdle,
     payload: benchPayload,
     apply: benchApply,
+    server: benchServer,
   };
 
 const {values, positionals} = parseArgs({

@@ -15,6 +15,7 @@ interface Arguments {
   'release-version'?: string;
   channel?: string;
   'update-key'?: string[];
+  'channel-key'?: string[];
   mirror?: string;
   'security-mirror'?: string;
   'sector-size': number;
@@ -50,6 +51,12 @@ export function buildCommand(signal: AbortSignal): CommandModule<object, Argumen
           array: true,
           describe:
             'A public key (PEM) whose signatures the hosts accept; may be repeated. Default: keys/*.pub.pem',
+        })
+        .option('channel-key', {
+          type: 'string',
+          array: true,
+          describe:
+            'A public key (PEM) of those who sign channels; may be repeated. Default: keys/channel/*.pub.pem',
         })
         .option('mirror', {
           type: 'string',
@@ -101,6 +108,7 @@ export function buildCommand(signal: AbortSignal): CommandModule<object, Argumen
         version: argv['release-version'],
         channel: argv.channel,
         updateKeys: argv['update-key']?.map((path) => resolve(path)),
+        channelKeys: argv['channel-key']?.map((path) => resolve(path)),
         mirror: argv.mirror,
         securityMirror: argv['security-mirror'],
         sectorSize: argv['sector-size'] === 4096 ? 4096 : 512,

@@ -5,9 +5,9 @@ import {readChannels, promoteRelease} from '../server/channel-file.ts';
 import {CHANNEL_NAMES, type ChannelName, type Channels} from '../server/channels.ts';
 import {type ReleaseState, openReleaseFolder} from '../server/releases.ts';
 import type {NamedKey} from '../payload/inspection.ts';
-import {formatBytes} from '../formats/units.ts';
+import {formatBytes, formatMinute} from '../formats/units.ts';
 import {DEFAULT_OUT_DIR} from './paths.ts';
-import {publicKeysOrDefault} from './payload/options.ts';
+import {publicKeysOrDefault, trustedKeyOption} from './payload/options.ts';
 import {vouchFor} from './vouch.ts';
 
 const DIR_OPTION = {
@@ -26,7 +26,7 @@ interface ChannelsArguments {
 export function channelsCommand(signal: AbortSignal): CommandModule<object, ChannelsArguments> {
   return {
     command: 'channels',
-    describe: 'Show which release each channel points to, and which releases there are',
+    describe: 'Show the channels and releases of a folder for `serve` (of a server: channel)',
     builder: (yargs) => yargs.option('dir', DIR_OPTION).option('json', JSON_OPTION),
     handler: async ({dir, json}) => {
       const channels = await readChannels(resolve(dir));
@@ -51,19 +51,13 @@ interface PromoteArguments {
 export function promoteCommand(signal: AbortSignal): CommandModule<object, PromoteArguments> {
   return {
     command: 'promote <version> <channel>',
-    describe: 'Point a channel to a release: hosts that follow it are offered that one',
+    describe: 'Point a channel of a folder for `serve` to a release (of a server: channel promote)',
     builder: (yargs) =>
       yargs
         .positional('version', {type: 'string', demandOption: true, describe: 'Of a release with a payload'})
         .positional('channel', {choices: CHANNEL_NAMES, demandOption: true, describe: 'The channel'})
         .option('dir', DIR_OPTION)
-        .option('key', {
-          type: 'string',
-          array: true,
-          default: [] as string[],
-          defaultDescription: 'keys/*.pub.pem',
-          describe: 'Public key in PEM that your hosts trust; one of them must have signed the payload',
-        })
+        .option('key', trustedKeyOption('the payload'))
         .option('allow-downgrade', {
           type: 'boolean',
           default: false,
@@ -99,9 +93,8 @@ function channelLines(channels: Channels): string[] {
   return CHANNEL_NAMES.map((name) => {
     const channel = channels[name];
     if (channel === undefined) return `${name.padEnd(7)} -`;
-    const since = new Date(channel.promotedAt).toISOString().slice(0, 16).replace('T', ' ');
     const note = channel.allowDowngrade ? ', also to hosts with a newer one' : '';
-    return `${name.padEnd(7)} ${channel.version}, since ${since} UTC${note}`;
+    return `${name.padEnd(7)} ${channel.version}, since ${formatMinute(channel.promotedAt)} UTC${note}`;
   });
 }
 

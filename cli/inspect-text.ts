@@ -35,11 +35,14 @@ export function releaseText(inspection: ReleaseInspection): string[] {
 }
 
 /** Whose signatures hosts of this release accept, each by its whole fingerprint: that is what one compares. */
-function keysText({updateKeys}: Release): string[] {
-  if (updateKeys.length === 0) return [field('Update keys', 'none; its hosts refuse every update')];
-  return updateKeys.map(({name, sha256}, index) =>
-    field(index === 0 ? 'Update keys' : '', `${sha256} (${name})`),
-  );
+function keysText({updateKeys, channelKeys}: Release): string[] {
+  const listed = (title: string, keys: Release['updateKeys']): string[] =>
+    keys.map(({name, sha256}, index) => field(index === 0 ? title : '', `${sha256} (${name})`));
+  const none = field('Update keys', 'none; its hosts refuse every update');
+  return [
+    ...(updateKeys.length === 0 ? [none] : listed('Update keys', updateKeys)),
+    ...listed('Channel keys', channelKeys),
+  ];
 }
 
 export function diskText(disk: DiskInspection): string[] {

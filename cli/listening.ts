@@ -35,10 +35,10 @@ export async function readTls({
 }
 
 /** Throws ServingUsageError. */
-export function checkUrl(url: string | undefined): string | null {
+export function checkUrl(url: string | undefined, option = '--url'): string | null {
   if (url === undefined) return null;
   if (!URL.canParse(url) || !/^https?:/.test(url) || /[?#]/.test(url))
-    throw new ServingUsageError('usage', `--url ${url} is no http or https address`);
+    throw new ServingUsageError('usage', `${option} ${url} is no http or https address`);
   return url;
 }
 

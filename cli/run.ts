@@ -5,11 +5,12 @@ import type {CommandModule} from 'yargs';
 import {readDefinition} from '../build/main.ts';
 import {CodedError} from '../formats/errors.ts';
 import {readIgnitionConfig} from '../formats/ignition/read-config.ts';
-import {fileOfRole} from '../formats/release.ts';
+import {type Release, fileOfRole} from '../formats/release.ts';
 import {parseSize} from '../formats/units.ts';
 import {start} from '../platform/exec.ts';
 import {BUILD_PROGRAMS, RUN_PROGRAMS, installMissing, requirePrograms} from '../platform/host-packages.ts';
-import {type Session, runSession} from '../qemu/session.ts';
+import {type Session, type SessionOptions, runSession} from '../qemu/session.ts';
+import {FIRMWARE_NAMES} from '../update-engine/ignition/paths.ts';
 import {DEFAULT_OUT_DIR, MACHINE_DIR, ROOT_DIR} from './paths.ts';
 import {findRelease} from './releases.ts';
 import {terminalLog} from './terminal.ts';
@@ -96,17 +97,11 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
     const outDir = resolve(argv.out);
     const name = argv.release ?? (await buildFirst(outDir));
     const {directory, release} = await findRelease(outDir, name);
-    const isDiskless = argv.pxe === true || argv['http-boot'] === true;
+    const netBoot = netBootOf(argv, directory, release);
     process.exitCode = await runSession({
       folder: MACHINE_DIR,
-      image: isDiskless ? null : join(directory, fileOfRole(release, 'disk')),
-      netBoot: isDiskless
-        ? {
-            kind: argv.pxe === true ? 'ipxe' : 'http',
-            release: directory,
-            file: fileOfRole(release, argv.pxe === true ? 'live-script' : 'live-uki'),
-          }
-        : undefined,
+      image: netBoot === undefined ? join(directory, fileOfRole(release, 'disk')) : null,
+      netBoot,
       sectorBytes: release.sectorSize,
       diskFile: argv.disk === undefined ? undefined : resolve(argv.disk),
       diskBytes: parseSize(argv['disk-size']),
@@ -117,7 +112,7 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
       forwards: argv.forward.map(parseForward),
       kernelArguments: argv.append,
       firmwareConfig:
-        argv.ignition === undefined ? {} : {[IGNITION_FIRMWARE_NAME]: await checkedConfig(argv.ignition)},
+        argv.ignition === undefined ? {} : {[FIRMWARE_NAMES[0]]: await checkedConfig(argv.ignition)},
       welcome: `\n  From another terminal  ./caisson ssh\n${WELCOME}\n\n`,
       signal,
       onStart: (session) => {
@@ -129,8 +124,15 @@ export const runCommand = (signal: AbortSignal): CommandModule<object, Arguments
   },
 });
 
-/** Where hosts look for it, as CoreOS hosts did. */
-const IGNITION_FIRMWARE_NAME = 'opt/com.coreos/config';
+function netBootOf(
+  {pxe, 'http-boot': httpBoot}: Arguments,
+  directory: string,
+  release: Release,
+): SessionOptions['netBoot'] {
+  if (pxe === true) return {kind: 'ipxe', release: directory, file: fileOfRole(release, 'live-script')};
+  if (httpBoot === true) return {kind: 'http', release: directory, file: fileOfRole(release, 'live-uki')};
+  return undefined;
+}
 
 /** A machine that stops half-way for a mistake costs minutes; here it costs nothing. Throws IgnitionError. */
 async function checkedConfig(file: string): Promise<string> {

@@ -4,9 +4,10 @@ import type {CommandModule} from 'yargs';
 import {parseListenAddress} from '../formats/listen-address.ts';
 import {serveReleases} from '../server/serve.ts';
 import {TLS_OPTIONS, type TlsArguments, URL_OPTION, checkUrl, readTls, serveUntil} from './listening.ts';
+import {SIGNING_OPTIONS, type SigningArguments, readSigning} from './channel-signing.ts';
 import {DEFAULT_OUT_DIR} from './paths.ts';
 
-interface Arguments extends TlsArguments {
+interface Arguments extends TlsArguments, SigningArguments {
   dir: string;
   listen: string;
   url?: string;
@@ -35,6 +36,7 @@ export function serveCommand(signal: AbortSignal): CommandModule<object, Argumen
         })
         .option('url', URL_OPTION)
         .options(TLS_OPTIONS)
+        .options(SIGNING_OPTIONS)
         .option('access-log', {type: 'boolean', default: true, describe: 'Print a line for each request'})
         .example('$0 serve', 'out/ to machines of caisson run')
         .example('$0 serve --listen 0.0.0.0:8000 --dir /srv/releases', 'to a network'),
@@ -46,6 +48,7 @@ export function serveCommand(signal: AbortSignal): CommandModule<object, Argumen
         ...parseListenAddress(argv.listen),
         tls: await readTls(argv),
         publicUrl: checkUrl(argv.url),
+        channelSigning: await readSigning(argv),
         now: () => Date.now(),
         onLine: print,
         onAccess: argv['access-log'] ? print : () => undefined,

@@ -1,5 +1,6 @@
 /** A cluster on one screen: a row for each member, the lock, and why nothing happens where nothing does. */
 import {formatSeconds} from '../../formats/units.ts';
+import {table} from '../table.ts';
 import type {ClusterStatus, LockStatus, MemberStatus} from './document.ts';
 
 const MAX_REASON_CHARACTERS = 160;
@@ -9,15 +10,8 @@ const HEAD = ['MEMBER', 'POWER', 'LINK', 'SSH', 'RUNS', 'SLOT', 'ENGINE', 'ETCD'
 export function formatClusterStatus(status: ClusterStatus): string {
   const {at, lock, members} = status;
   const rows = [HEAD, ...members.map((member) => row(member, lock, at))];
-  const widths = HEAD.map((_, column) => Math.max(...rows.map((each) => each[column]?.length ?? 0)));
-  const table = rows.map((each) =>
-    each
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
   const notes = [describeLock(lock, at), ...members.flatMap((member) => reasons(member, at))];
-  return [...table, '', ...notes, ''].join('\n');
+  return [...table(rows), '', ...notes, ''].join('\n');
 }
 
 function row({name, isOn, link, ssh, host, etcd}: MemberStatus, lock: LockStatus, at: number): string[] {

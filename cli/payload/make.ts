@@ -8,12 +8,13 @@ import {formatBytes} from '../../formats/units.ts';
 import {MakePayloadError} from '../../payload/errors.ts';
 import {findKeyFiles, readPrivateKeys} from '../../payload/key-files.ts';
 import {PAYLOAD_FILE, makePayload} from '../../payload/make.ts';
+import {signReleaseFile} from '../../payload/sign-release.ts';
 import {type Signing, publicKeysOf} from '../../payload/signing.ts';
 import {keyFingerprint} from '../../formats/payload/keys.ts';
 import {DEFAULT_KEYS_DIR, DEFAULT_OUT_DIR} from '../paths.ts';
 import {findRelease} from '../releases.ts';
 import {terminalLog} from '../terminal.ts';
-import {JSON_OPTION, PayloadUsageError} from './options.ts';
+import {JSON_OPTION, PayloadUsageError, SIGNING_KEY_OPTION} from './options.ts';
 
 interface Arguments {
   release?: string;
@@ -39,13 +40,7 @@ export function makeCommand(signal: AbortSignal): CommandModule<object, Argument
           type: 'string',
           describe: 'A version below out/, or the directory of a release; default is the newest',
         })
-        .option('key', {
-          type: 'string',
-          array: true,
-          default: [],
-          defaultDescription: 'keys/*.key.pem',
-          describe: 'Private key in PEM that signs; each one named signs',
-        })
+        .option('key', SIGNING_KEY_OPTION)
         .option('unsigned', {
           type: 'boolean',
           default: false,
@@ -86,6 +81,7 @@ export function makeCommand(signal: AbortSignal): CommandModule<object, Argument
       const log = terminalLog(false);
       const effort = argv.quick ? 'quick' : 'small';
       const made = await makePayload({...found, out, signing, jobs: argv.jobs, effort, signal, log});
+      if (signing.kind === 'keys' && argv.out === undefined) await signReleaseFile(found.directory, signing);
       const partitions = made.manifest.partitions.map(summarizePartition);
       const signedBy = publicKeysOf(signing).map(keyFingerprint);
       const {bytes, sha256, metadataBytes} = made;

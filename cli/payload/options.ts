@@ -12,6 +12,24 @@ export class PayloadUsageError extends CodedError<'usage'> {}
 
 export const JSON_OPTION = {type: 'boolean', default: false, describe: 'Print JSON'} as const;
 
+const KEY_FILES = {type: 'string', array: true, default: [] as string[]} as const;
+
+/** `--key` of commands that sign. */
+export const SIGNING_KEY_OPTION = {
+  ...KEY_FILES,
+  defaultDescription: 'keys/*.key.pem',
+  describe: 'Private key in PEM that signs; each one named signs',
+} as const;
+
+/** `--key` of commands that believe signatures; `what` has to have one. */
+export function trustedKeyOption(what: string) {
+  return {
+    ...KEY_FILES,
+    defaultDescription: 'keys/*.pub.pem',
+    describe: `Public key in PEM that your hosts trust; one of them must have signed ${what}`,
+  } as const;
+}
+
 /** Those named, or without any those in keys/. */
 export async function publicKeysOrDefault(paths: readonly string[]): Promise<NamedKey[]> {
   return readPublicKeys(paths.length > 0 ? paths : await findKeyFiles(DEFAULT_KEYS_DIR, 'public'));

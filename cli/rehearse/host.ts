@@ -17,7 +17,7 @@ import {
   TIMER_WISH,
   type Target,
 } from '../../update-engine/machine/states.ts';
-import {type LastCheck, firstCheck, nextCheck} from '../../update-engine/schedule.ts';
+import {type LastCheck, firstCheck, nextCheck, soonDelayMs} from '../../update-engine/schedule.ts';
 import type {Pending} from '../../update-engine/state/documents.ts';
 import type {Agenda} from './agenda.ts';
 
@@ -55,7 +55,6 @@ export interface HostOptions {
 const SETTINGS = {hasServer: true};
 const POLICY: Policy = {pin: null, highest: null, allowDowngrade: false, wanted: null};
 const GUID = '00000000-0000-0000-0000-000000000000';
-const SOON_MS = 60_000;
 /** Between two tries to tell a server that is away. */
 const MAX_REPORT_PAUSE_MS = 30 * 60_000;
 
@@ -105,7 +104,7 @@ export function startHost({id, version, agenda, random, server, delays, fateOf}:
     const wake = (): void => {
       if (plan === current) dispatch({kind: 'woken', wish: TIMER_WISH});
     };
-    if (next === 'soon') return later(SOON_MS * (0.5 + random()), wake);
+    if (next === 'soon') return later(soonDelayMs(random()), wake);
     const chosen = next === 'first' ? firstCheck(random()) : nextCheck(last, random());
     last = {...last, intervalMs: chosen.intervalMs};
     later(chosen.delayMs, wake);
