@@ -10,7 +10,7 @@ import {BUILD_PROGRAMS, installMissing, RUN_PROGRAMS, TEST_PROGRAMS} from '../pl
 import {pathExists} from '../platform/files.ts';
 import {runTests, type TestRun} from './runner/node-tests.ts';
 import type {Result} from './runner/tally.ts';
-import {updateKeysBeside} from './support/release.ts';
+import {keysBeside} from './support/release.ts';
 
 export interface StageContext {
   root: string;
@@ -95,6 +95,17 @@ export const stages: readonly Stage[] = [
     },
   },
   {
+    name: 'publish-kills',
+    when: 'all',
+    takesPattern: false,
+    needs: ['setup'],
+    run: ({root, output, signal}) => {
+      process.env['CAISSON_PUBLISH_KILLS'] ??= '24';
+      const folder = join(root, 'test/integration');
+      return runTests({folder, pattern: 'publish-killed', output, signal, timeoutMs: 40 * MINUTE_MS});
+    },
+  },
+  {
     name: 'model-check',
     when: 'all',
     takesPattern: false,
@@ -122,16 +133,28 @@ async function installHostPackages({output}: StageContext): Promise<void> {
 
 /**
  * The one release that all tests of images and machines share; CAISSON_RELEASE_DIR names one that is there already. It
- * trusts a key of its own, so that tests can sign updates for it, and therefore does not lie where releases for people do.
+ * trusts keys of its own, so that tests can sign updates and channels for it, and therefore does not lie where releases for
+ * people do.
  */
 async function buildRelease(context: StageContext): Promise<void> {
   if (context.releaseFolder !== undefined) return;
   const caisson = join(context.root, 'caisson');
   const out = join(context.root, 'out/test');
-  const keys = updateKeysBeside(out);
-  if (!(await pathExists(keys.privateKey)))
-    await exec([caisson, 'keys', '--out', dirname(keys.privateKey), '--subject', 'Caisson tests', '--force']);
-  const {stdout} = await exec([caisson, 'build', '--json', '--out', out, '--update-key', keys.publicKey], {
+  const keys = keysBeside(out);
+  for (const purpose of ['update', 'channel'] as const) {
+    const {privateKey} = keys[purpose];
+    const options = [
+      '--for',
+      purpose,
+      '--out',
+      dirname(privateKey),
+      '--subject',
+      `Caisson tests, ${purpose}`,
+    ];
+    if (!(await pathExists(privateKey))) await exec([caisson, 'keys', ...options, '--force']);
+  }
+  const trusted = ['--update-key', keys.update.publicKey, '--channel-key', keys.channel.publicKey];
+  const {stdout} = await exec([caisson, 'build', '--json', '--out', out, ...trusted], {
     cwd: context.root,
     signal: context.signal,
     timeoutMs: 30 * MINUTE_MS,
@@ -174,7 +197,7 @@ async function check(context: StageContext, name: string, commands: readonly Arg
   const complaints: string[] = [];
   for (const argv of commands) {
     try {
-      await exec(argv, {cwd: context.root, signal: context.signal, timeoutMs: 10 * MINUTE_MS});
+      await exec(argv, {cwd: context.root, signal: context.signal, timeoutMs: 20 * MINUTE_MS});
     } catch (error) {
       if (!(error instanceof ExecError)) throw error;
       complaints.push(error.message);

@@ -167,6 +167,32 @@ function holds(kind: string, newPlace: () => Promise<string>): void {
       assert.equal(hub.summary(group).counts.waiting, 1);
     });
 
+    it('keeps with a tick who was only seen again, and no event that tells nothing', async () => {
+      const [id = ''] = await loadGroupIds(store, group);
+      const machineId = `a-${group}`;
+      const seenAt = async (): Promise<number | undefined> =>
+        (await loadMachines(store.database, id)).find(({member}) => member.id === machineId)?.member
+          .lastSeenAt;
+      const cameUp = (previousVersion: string): OmahaEvent => ({
+        ...{type: 3, result: 2, errorCode: null},
+        previousVersion,
+      });
+      await check(machineId, {events: [cameUp('0.0.0.0')]});
+      assert.equal(await seenAt(), T0);
+      await check(machineId, {events: [cameUp('')]}, T0 + HOUR);
+      assert.equal(await seenAt(), T0);
+      await Promise.all([hub.tick(T0 + HOUR), hub.tick(T0 + HOUR)]);
+      assert.equal(await seenAt(), T0 + HOUR);
+      await check(machineId, {events: [cameUp('0.9.0')]}, T0 + 2 * HOUR);
+      assert.deepEqual(
+        (await listEvents(store.database, machineId, 9)).map(({previousVersion}) => previousVersion),
+        ['0.9.0'],
+      );
+      await check(machineId, {}, T0 + 3 * HOUR);
+      await reopen();
+      assert.equal(await seenAt(), T0 + 3 * HOUR);
+    });
+
     it('follows a policy that is changed under way', async () => {
       await promote('1.1.0');
       assert.equal(await offered(`a-${group}`), '1.1.0');

@@ -3,23 +3,26 @@
  * it installs is judged by sgdisk, fsck.vfat and e2fsck, and what it refuses or gives up is no disk that boots.
  */
 import assert from 'node:assert/strict';
-import {generateKeyPairSync} from 'node:crypto';
+import {type KeyObject, generateKeyPairSync} from 'node:crypto';
 import {chmod, copyFile, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
+import {pathToFileURL} from 'node:url';
 import {bundleProgram} from '../../build/bundle.ts';
 import {packInstaller} from '../../build/installer.ts';
 import {MIB} from '../../formats/units.ts';
 import {PAYLOAD_FILE, makePayload} from '../../payload/make.ts';
 import {type ExecResult, exec} from '../../platform/exec.ts';
 import {silentLog} from '../../platform/log.ts';
+import {exportChannels} from '../../server/channel-metadata/export.ts';
 import {promoteRelease} from '../../server/channel-file.ts';
 import {openReleaseFolder} from '../../server/releases.ts';
 import {serveReleases} from '../../server/serve.ts';
 import {minimumDiskBytes} from '../../update-engine/installer/plan.ts';
 import {ROOT_DIR} from '../support/sources.ts';
 import {writeSmallRelease} from '../support/small-disk.ts';
+import {CHANNEL_KEY, DAY_MS} from '../support/channel.ts';
 import {skipWithout} from '../support/tool.ts';
 import {peFile} from '../support/uki-file.ts';
 
@@ -28,6 +31,7 @@ const skip =
   (await skipWithout(['sgdisk'], 'gdisk')) ||
   (await skipWithout(['fsck.vfat'], 'dosfstools'));
 const DISK_BYTES = minimumDiskBytes() + 10 * MIB;
+const pemOf = (key: KeyObject): string => key.export({type: 'spki', format: 'pem'}).toString();
 const SELECTOR = peFile([['.text', 'selector']]);
 
 describe('the installer in one file', {skip}, () => {
@@ -39,7 +43,7 @@ describe('the installer in one file', {skip}, () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'installer-'));
     const {privateKey, publicKey} = generateKeyPairSync('rsa', {modulusLength: 2048});
-    const pem = publicKey.export({type: 'spki', format: 'pem'}).toString();
+    const pem = pemOf(publicKey);
     const program = await bundleProgram(join(ROOT_DIR, 'update-engine/installer/main.ts'), ROOT_DIR, {
       hashbang: '#!/usr/bin/node',
     });
@@ -50,6 +54,7 @@ describe('the installer in one file', {skip}, () => {
         program: Buffer.from(program).toString(),
         selector: SELECTOR,
         keys: [{name: 'update', pem}],
+        channelKeys: [{name: 'channel', pem: pemOf(CHANNEL_KEY.publicKey)}],
       }),
     );
     await chmod(installer, 0o755);
@@ -62,7 +67,7 @@ describe('the installer in one file', {skip}, () => {
     });
     otherKey = join(folder, 'other.pub.pem');
     const other = generateKeyPairSync('rsa', {modulusLength: 2048}).publicKey;
-    await writeFile(otherKey, other.export({type: 'spki', format: 'pem'}));
+    await writeFile(otherKey, pemOf(other));
   });
   after(() => rm(folder, {recursive: true, force: true}));
 
@@ -88,6 +93,18 @@ describe('the installer in one file', {skip}, () => {
     } finally {
       await file.close();
     }
+  }
+
+  /** With the release, which channel beta points to. */
+  async function servedFolder(name: string, signal: AbortSignal): Promise<string> {
+    const dir = join(folder, name);
+    const served = join(dir, '1.2.3', PAYLOAD_FILE);
+    await mkdir(dirname(served), {recursive: true});
+    await copyFile(payload, served);
+    await copyFile(join(folder, 'release/release.json'), join(dir, '1.2.3/release.json'));
+    const offer = {version: '1.2.3', channel: 'beta', allowDowngrade: false, at: 0} as const;
+    await promoteRelease(dir, openReleaseFolder(dir), offer, signal);
+    return dir;
   }
 
   async function cut(disk: string, firstMib: number, mib: number, to: string): Promise<string> {
@@ -127,13 +144,7 @@ describe('the installer in one file', {skip}, () => {
     });
 
   it('takes a channel or a version from the release server, and leaves word of it on OEM', async (t) => {
-    const dir = join(folder, 'served');
-    const served = join(dir, '1.2.3', PAYLOAD_FILE);
-    await mkdir(dirname(served), {recursive: true});
-    await copyFile(payload, served);
-    await copyFile(join(folder, 'release/release.json'), join(dir, '1.2.3/release.json'));
-    const offer = {version: '1.2.3', channel: 'beta', allowDowngrade: false, at: 0} as const;
-    await promoteRelease(dir, openReleaseFolder(dir), offer, t.signal);
+    const dir = await servedFolder('served', t.signal);
     const server = await serveReleases({
       ...{dir, host: '127.0.0.1', port: 0, tls: null, publicUrl: null},
       ...{now: () => Date.now(), onLine: () => undefined, onAccess: () => undefined},
@@ -158,6 +169,39 @@ describe('the installer in one file', {skip}, () => {
       const {stdout} = await exec(['debugfs', '-R', `cat ${path}`, oemImage]);
       assert.equal(stdout, content);
     }
+  });
+
+  it('takes a channel from a folder of files, as far as its signature holds', async (t) => {
+    const from = await servedFolder('to-export', t.signal);
+    const site = join(folder, 'site');
+    const exportAt = (ageMs: number): Promise<unknown> =>
+      exportChannels({
+        ...{from, to: site, channels: ['beta'], releases: openReleaseFolder(from)},
+        ...{keys: [CHANNEL_KEY.privateKey], settings: {lifetimeMs: 7 * DAY_MS, refreshMs: DAY_MS}},
+        ...{spreadSeconds: 3600, allowDowngrade: false, prune: false, signal: t.signal},
+        ...{vouch: () => Promise.resolve(), onLine: () => undefined, now: () => Date.now() - ageMs},
+      });
+    await exportAt(8 * DAY_MS);
+    const disk = await emptyDisk('from-folder.raw');
+    const server = `static+${pathToFileURL(site).href}/`;
+    const install = (...words: string[]): Promise<ExecResult> =>
+      run('-d', disk, '-s', server, '-C', 'beta', ...words);
+    const old = await install();
+    assert.equal(old.exitCode, 3, old.stderr);
+    assert.match(old.stderr, /has not been signed anew/);
+    await exportAt(0);
+    const stranger = await install('--channel-key', otherKey);
+    assert.equal(stranger.exitCode, 1, stranger.stderr);
+    assert.match(stranger.stderr, /beta\.json: .*(trust|key)/);
+    const other = await install('-V', '1.2');
+    assert.equal(other.exitCode, 3, other.stderr);
+    assert.match(other.stderr, /has no 1\.2$/m);
+    assert.ok(await isBlank(disk));
+    const {exitCode, stderr} = await install('-V', '1.2.3');
+    assert.equal(exitCode, 0, stderr);
+    const oemImage = await cut(disk, 5121, 128, 'oem-of-folder.img');
+    const {stdout: conf} = await exec(['debugfs', '-R', 'cat /update.conf', oemImage]);
+    assert.equal(conf, `SERVER=${server}\nGROUP=beta\n`);
   });
 
   it('makes other identifiers for each disk', async () => {

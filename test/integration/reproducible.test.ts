@@ -10,7 +10,7 @@ import {after, before, describe, it} from 'node:test';
 import {defaultCacheDir} from '../../cli/paths.ts';
 import {parseRelease} from '../../formats/release.ts';
 import {type Argv, exec} from '../../platform/exec.ts';
-import {releaseFolder, updateKeys} from '../support/release.ts';
+import {channelKeys, releaseFolder, updateKeys} from '../support/release.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 const USER = 'caisson-test';
@@ -41,10 +41,17 @@ describe('two builds from one lock', () => {
     const build: Argv = [
       join(checkout, 'caisson'),
       ...['build', '--lock', join(checkout, 'packages.lock.json')],
-      ...['--update-key', join(checkout, 'update.pub.pem'), '--cache', cache, '--out', join(work, 'out')],
+      ...[
+        '--update-key',
+        join(checkout, 'update.pub.pem'),
+        '--channel-key',
+        join(checkout, 'channel.pub.pem'),
+      ],
+      ...['--cache', cache, '--out', join(work, 'out')],
     ];
     await cp(join(first, 'packages.lock.json'), join(checkout, 'packages.lock.json'));
     await cp(updateKeys().publicKey, join(checkout, 'update.pub.pem'));
+    await cp(channelKeys().publicKey, join(checkout, 'channel.pub.pem'));
     const environment = ['env', '-i', `PATH=${process.env['PATH'] ?? ''}`, 'TERM=dumb'] as const;
     await exec(
       isRoot ? ['runuser', '-u', USER, '--', ...environment, ...build] : [...environment, ...build],

@@ -91,7 +91,14 @@ function holds(kind: string, place: () => Promise<string>): void {
       const other = {...release('1.9.0'), sha256: 'ab'.repeat(32)};
       await assert.rejects(addRelease(database, other, NOW), codeOf('other-bytes'));
       const [newest, ...rest] = await listReleases(database);
-      assert.deepEqual(newest, {...release('1.10.0'), publishedAt: NOW, isWithdrawn: false});
+      assert.deepEqual(newest, {
+        ...release('1.10.0'),
+        publishedAt: NOW,
+        publishedBy: '',
+        signedBy: '',
+        isWithdrawn: false,
+        withdrawnWhy: '',
+      });
       assert.equal(rest.length, 1);
     });
 

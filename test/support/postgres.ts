@@ -6,11 +6,14 @@ import {chown, mkdir, mkdtemp, readdir, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
-import {type Argv, exec, start} from '../../platform/exec.ts';
+import {type Argv, type RunningProcess, exec, start} from '../../platform/exec.ts';
 
 export interface TestPostgres {
   /** Of a new database, which is empty. */
   createDatabase(name: string): Promise<string>;
+  /** It goes away, and `resume` brings it back with what it had. */
+  halt(): Promise<void>;
+  resume(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,51 +37,47 @@ export async function startPostgres(): Promise<TestPostgres> {
     plain([join(bin, 'initdb'), '--no-sync', '--auth=trust', `--username=${USER}`, '--encoding=UTF8', data]),
     options,
   );
-  const server = start(
-    plain([
-      join(bin, 'postgres'),
-      ...[
-        '-D',
-        data,
-        '-k',
-        folder,
-        '-c',
-        'listen_addresses=',
-        '-c',
-        'fsync=off',
-        '-c',
-        'shared_buffers=16MB',
-      ],
-    ]),
-    {cwd: folder},
-  );
-  const state = {isGone: false};
-  const ended = server.ended.then((result) => {
-    state.isGone = true;
-    return result;
-  });
+  const settings = ['listen_addresses=', 'fsync=off', 'shared_buffers=16MB'].flatMap((each) => ['-c', each]);
   const tool = (name: string, ...args: string[]): Promise<unknown> =>
     exec([join(bin, name), `--host=${folder}`, `--username=${USER}`, ...args], options);
-  const deadline = Date.now() + READY_TIMEOUT_MS;
   const isReady = (): Promise<boolean> =>
     tool('pg_isready', '--quiet').then(
       () => true,
       () => false,
     );
-  while (!(await isReady())) {
-    if (state.isGone) throw new Error(`postgres ended: ${(await ended).stderr}`);
-    if (Date.now() > deadline) throw new Error('postgres does not get ready');
-    await sleep(50);
+
+  async function launch(): Promise<RunningProcess> {
+    const server = start(plain([join(bin, 'postgres'), '-D', data, '-k', folder, ...settings]), {
+      cwd: folder,
+    });
+    const state = {isGone: false};
+    void server.ended.then(() => (state.isGone = true));
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    while (!(await isReady())) {
+      if (state.isGone) throw new Error(`postgres ended: ${(await server.ended).stderr}`);
+      if (Date.now() > deadline) throw new Error('postgres does not get ready');
+      await sleep(50);
+    }
+    return server;
   }
+  /** Disconnects clients, and ends in order. */
+  async function halt(): Promise<void> {
+    server.kill('SIGINT');
+    await server.ended;
+  }
+
+  let server = await launch();
   return {
     async createDatabase(name) {
       await tool('createdb', name);
       return `postgres://${USER}@/${name}?host=${encodeURIComponent(folder)}`;
     },
+    halt,
+    async resume() {
+      server = await launch();
+    },
     async stop() {
-      // Disconnects clients, and ends in order.
-      server.kill('SIGINT');
-      await ended;
+      await halt();
       await rm(folder, {recursive: true, force: true});
     },
   };

@@ -9,12 +9,27 @@ export function releaseFolder(): string {
   return folder;
 }
 
-/** The key pair with which the tests sign updates: in the folder that holds the releases. */
-export function updateKeysBeside(out: string): {privateKey: string; publicKey: string} {
-  return {privateKey: join(out, 'keys/update.key.pem'), publicKey: join(out, 'keys/update.pub.pem')};
+/** Files of a key pair. */
+export interface KeyPair {
+  privateKey: string;
+  publicKey: string;
 }
 
-/** Of the release under test. */
-export function updateKeys(): {privateKey: string; publicKey: string} {
-  return updateKeysBeside(dirname(releaseFolder()));
+/** The keys with which the tests sign: in the folder that holds the releases, as `caisson keys` names them. */
+export function keysBeside(out: string): {update: KeyPair; channel: KeyPair} {
+  return {update: pair(join(out, 'keys/update')), channel: pair(join(out, 'keys/channel/channel'))};
+}
+
+/** Whose updates the release under test takes. */
+export function updateKeys(): KeyPair {
+  return keysBeside(dirname(releaseFolder())).update;
+}
+
+/** Whom the release under test believes about channels. */
+export function channelKeys(): KeyPair {
+  return keysBeside(dirname(releaseFolder())).channel;
+}
+
+function pair(path: string): KeyPair {
+  return {privateKey: `${path}.key.pem`, publicKey: `${path}.pub.pem`};
 }

@@ -111,6 +111,7 @@ export function sampleRelease(changes: Partial<Release> = {}): Release {
     sizes: {usr: {bytes: 20_480, budget: 40_960}},
     packages: 3,
     updateKeys: [],
+    channelKeys: [],
     files: {'uki.efi': {role: 'uki', bytes: 100, sha256: 'b'.repeat(64)}},
     ...changes,
   };

@@ -42,6 +42,7 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
     waiting: [],
     lastCheck: {at: AT - 60_000, outcome: 'nothing', version: null, detail: 'nothing newer'},
     lastOffer: null,
+    channel: null,
     nextCheckAt: AT + 1_800_000,
     lastUpdate: null,
     lastError: null,

@@ -25,6 +25,7 @@ import {deltaPayload} from '../vm/support/updates.ts';
 import {withTestFolder} from '../vm/support/with-machine.ts';
 
 const ASK_EVERY_MS = 2_000;
+const UNLOCK_TRIES = 20;
 const HEALTH_CHECK = '/etc/caisson/health.d/50-test';
 
 interface Stage extends OwnedCluster {
@@ -114,6 +115,20 @@ function waitingOf({lock}: ClusterStatus): string[] {
   return lock.kind === 'known' ? lock.waiting.map(({name}) => name) : [];
 }
 
+/** As a person does it: again, while an etcd on emulated processors does not answer in time. */
+async function unlock(member: Member, machineId: string, signal: AbortSignal): Promise<void> {
+  const isLate = (error: unknown): boolean => /did not answer in time/.test(String(error));
+  for (let left = UNLOCK_TRIES; ; left -= 1) {
+    try {
+      await member.runAsRoot(['locksmithctl', 'unlock', machineId]);
+      return;
+    } catch (error) {
+      if (left === 0 || !isLate(error)) throw error;
+      await sleep(ASK_EVERY_MS, undefined, {signal});
+    }
+  }
+}
+
 describe('a cluster of three', () => {
   it('updates itself one host at a time, and loses neither its majority nor a write', async (t) => {
     await withStage(t, async (stage) => {
@@ -144,24 +159,29 @@ describe('a cluster of three', () => {
         holdersOf(status).includes(bad.plan.name),
       );
       await Promise.all([orderUpdate(good, stage.url), orderUpdate(other, stage.url)]);
-      const stopped = await untilStatus(stage, 'it rolls back, and the others wait', (status) => {
-        const {host, silent} = statusOf(status, bad);
-        return (
-          silent === null &&
-          host?.lastUpdate?.outcome === 'rolled-back' &&
-          host.isGood === true &&
-          waitingOf(status).length === 2
-        );
-      });
+      const stopped = await untilStatus(
+        stage,
+        'it rolls back and keeps the lock, the others wait',
+        (status) => {
+          const {host, silent} = statusOf(status, bad);
+          return (
+            silent === null &&
+            host?.lastUpdate?.outcome === 'rolled-back' &&
+            host.isGood === true &&
+            status.lock.kind === 'known' &&
+            status.lock.holders.some(({isKept}) => isKept) &&
+            waitingOf(status).length === 2
+          );
+        },
+      );
       assert.deepEqual(holdersOf(stopped), [bad.plan.name]);
-      assert.ok(stopped.lock.kind === 'known' && stopped.lock.holders[0]?.isKept === true);
       for (const member of stage.cluster.members)
         assert.notEqual(statusOf(stopped, member).host?.version, stage.version);
       for (const member of [good, other])
         assert.match(statusOf(stopped, member).host?.waiting.join() ?? '', /lock/);
 
       const machineId = statusOf(stopped, bad).host?.machineId ?? '';
-      await good.runAsRoot(['locksmithctl', 'unlock', machineId]);
+      await unlock(good, machineId, t.signal);
       const done = await untilStatus(stage, 'the others update', (status) => {
         const others = status.members.filter(({name}) => name !== bad.plan.name);
         return isRolledOut({...status, members: others}, stage.version);

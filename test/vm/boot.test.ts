@@ -45,7 +45,6 @@ describe('booting again', () => {
       );
       const again: Record<string, () => Promise<void>> = {
         'a reboot': () => guest.reboot(BOOT),
-        'a second one': () => guest.reboot(BOOT),
         'the watchdog': () => hangUntilReset(t, guest),
       };
       for (const [name, restart] of Object.entries(again)) {
@@ -61,7 +60,8 @@ describe('booting again', () => {
         ]);
         assert.match(madeAgain.stdout, /ConditionResult=no/, name);
       }
-      assert.match(await guest.runAsRoot(['journalctl', '--list-boots', '--no-pager']), /^ *-3 /m);
+      assert.match(await guest.runAsRoot(['journalctl', '--list-boots', '--no-pager']), /^ *-2 /m);
+      assert.equal((await guest.machine.powerOff(BOOT)).exitCode, 0);
     });
   });
 });

@@ -1,25 +1,11 @@
-/** The helpers of these tests, on the release: booting, rebooting, power cuts, and the shared saved guest. */
+/** The helpers of these tests, on the release: the shared saved guest, and power cuts. boot.test.ts has the others. */
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
 import {releaseImage} from './support/paths.ts';
 import {withSharedGuest} from './support/shared-guest.ts';
-import {BOOT_DEADLINE_MS, withMachine} from './support/with-machine.ts';
+import {BOOT_DEADLINE_MS} from './support/with-machine.ts';
 
 const BOOT = {deadlineMs: BOOT_DEADLINE_MS};
-
-describe('a machine of one test', () => {
-  it('boots the image, reboots, and powers off when asked to', async (t) => {
-    await withMachine(t, {image: releaseImage()}, async (guest) => {
-      const first = await guest.bootId();
-      assert.equal((await guest.runAsRoot(['id', '-u'])).trim(), '0');
-      await guest.reboot(BOOT);
-      assert.notEqual(await guest.bootId(), first);
-      await guest.bootFinished(BOOT);
-      const {exitCode} = await guest.machine.powerOff(BOOT);
-      assert.equal(exitCode, 0);
-    });
-  });
-});
 
 describe('the shared guest', () => {
   it('runs with the right time and its own words', async (t) => {

@@ -65,18 +65,15 @@ describe('a host that is good already', () => {
          printf '#!/bin/sh\\necho the shop is closed >&2\\nexit 7\\n' > /etc/caisson/health.d/20-shop
          printf '#!/bin/sh\\nsleep 60\\n' > /etc/caisson/health.d/30-slow
          chmod +x /etc/caisson/health.d/*
-         printf 'HEALTH_DEADLINE=20\\nHEALTH_EXECUTABLE_TIMEOUT=2\\n' > /etc/caisson/health.conf`,
+         printf 'HEALTH_DEADLINE=60\\nHEALTH_EXECUTABLE_TIMEOUT=2\\n' > /etc/caisson/health.conf`,
       ]);
       const restart = await guest.ssh.run(['sudo', 'systemctl', 'restart', 'caisson-health.service']);
       assert.notEqual(restart.exitCode, 0);
       const report = await readReport(guest);
       assert.equal(report.outcome, 'failed');
-      // Cut off by its own limit, or in the last round by that of all.
-      const slow = report.checks.find(({name}) => name === 'health.d/30-slow');
-      assert.match(slow?.detail ?? '', /^(did not end (within 2 s|in time)|was stopped at the deadline)$/);
       assert.deepEqual(
         report.checks.filter(({passed}) => !passed).map(({name, detail}) => `${name}: ${detail}`),
-        ['health.d/20-shop: exit code 7: the shop is closed', `health.d/30-slow: ${slow?.detail}`],
+        ['health.d/20-shop: exit code 7: the shop is closed', 'health.d/30-slow: did not end within 2 s'],
       );
       assert.match(
         await guest.runAsRoot(['journalctl', '--boot', '--unit=caisson-health.service', '--output=cat']),

@@ -3,7 +3,7 @@ import type {TestContext} from 'node:test';
 import {fileOfRole} from '../../../formats/release.ts';
 import {type MachineOptions, startMachine} from '../../../qemu/machine.ts';
 import {type NetBoot, offerNetBoot} from '../../../qemu/net-boot.ts';
-import {createSshKey} from '../../../qemu/ssh.ts';
+import {SshClient, createSshKey} from '../../../qemu/ssh.ts';
 
 import {Guest} from './guest.ts';
 import {readRelease} from './releases.ts';
@@ -46,7 +46,9 @@ export async function withLiveMachine(
         signal: t.signal,
       });
       await withRunning(running, async () => {
-        const guest = new Guest(running, running.ssh('core', key.identityFile));
+        // Each boot from memory has an ssh host key of its own.
+        const {target} = running.ssh('core', key.identityFile);
+        const guest = new Guest(running, new SshClient({...target, knownHostsFile: '/dev/null'}));
         await guest.ssh.waitUntilUp({deadlineMs: BOOT_DEADLINE_MS, signal: t.signal});
         await keepingJournal(guest, consoleLog, () => use(guest, netBoot));
       });

@@ -19,7 +19,7 @@ import {
 import {encodeSha256Sums} from '../../../formats/sha256sums.ts';
 import {exec} from '../../../platform/exec.ts';
 import {pathExists, sha256File} from '../../../platform/files.ts';
-import {releaseFolder, updateKeys} from '../../support/release.ts';
+import {channelKeys, releaseFolder, updateKeys} from '../../support/release.ts';
 import {withFileLock} from './file-lock.ts';
 import {GUEST_FOLDER} from './paths.ts';
 
@@ -120,7 +120,8 @@ async function build(version: string, options: readonly string[]): Promise<strin
       [
         join(ROOT, 'caisson'),
         ...['build', '--json', '--lock', lock, '--release-version', version, '--out', out],
-        ...['--sector-size', String(sectorSize), '--update-key', updateKeys().publicKey, ...options],
+        ...['--sector-size', String(sectorSize), '--update-key', updateKeys().publicKey],
+        ...['--channel-key', channelKeys().publicKey, ...options],
       ],
       {cwd: ROOT, timeoutMs: BUILD_TIMEOUT_MS},
     );

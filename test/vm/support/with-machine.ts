@@ -41,7 +41,7 @@ export async function withMachine(
   options: GuestOptions,
   use: (guest: Guest) => Promise<void>,
 ): Promise<void> {
-  await withTestFolder(t, async (folder, consoleLog) => {
+  const boot = async (folder: string, consoleLog: string): Promise<void> => {
     const key = await createSshKey(folder);
     const disk = join(folder, 'disk.qcow2');
     await createOverlay(disk, options.image, options.diskBytes ?? 8 * GIB);
@@ -55,7 +55,8 @@ export async function withMachine(
       await guest.ssh.waitUntilUp({deadlineMs: BOOT_DEADLINE_MS, signal: t.signal});
       await keepingJournal(guest, consoleLog, () => use(guest));
     });
-  });
+  };
+  await withTestFolder(t, boot, options.name);
 }
 
 /**
@@ -127,15 +128,19 @@ export async function keepingJournal(
   }
 }
 
-/** A folder for the length of one test, and a console log that is kept when the test fails. */
+/**
+ * A folder for the length of one test, and a console log that is kept when the test fails; `machine` tells the logs of a
+ * test with several machines apart.
+ */
 export async function withTestFolder(
   t: TestContext,
   use: (folder: string, consoleLog: string) => Promise<void>,
+  machine = '',
 ): Promise<void> {
   await mkdir(GUEST_FOLDER, {recursive: true});
   await mkdir(LOG_FOLDER, {recursive: true});
   const folder = await mkdtemp(join(GUEST_FOLDER, 'test-'));
-  const consoleLog = join(LOG_FOLDER, `${fileNameOf(t.fullName)}.log`);
+  const consoleLog = join(LOG_FOLDER, `${fileNameOf(`${t.fullName} ${machine}`.trim())}.log`);
   await writeFile(consoleLog, '');
   try {
     await use(folder, consoleLog);

@@ -109,7 +109,8 @@ describe('rehearse', () => {
     const outage = {afterMs: HOUR, lengthMs: 3 * HOUR};
     const [still, away] = [run({}, {failing: 0}), run({}, {failing: 0, outage})];
     assert.equal(away.good, MACHINES);
-    assert.ok(away.ms > still.ms);
+    // The pace of the group, not the outage, says how long the whole takes.
+    assert.ok(away.ms >= still.ms);
     assert.ok(away.checks / away.ms < still.checks / still.ms);
   });
 

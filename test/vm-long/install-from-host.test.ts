@@ -1,6 +1,6 @@
 /**
  * A disk is installed from a running host, over HTTP from the release server, and judged from outside by tools that are
- * not ours. What the installed disk does when it boots is among the long tests.
+ * not ours. What the installed disk does when it boots is in install.test.ts.
  */
 import assert from 'node:assert/strict';
 import {mkdtemp, rm} from 'node:fs/promises';
@@ -8,11 +8,11 @@ import {join} from 'node:path';
 import {describe, it} from 'node:test';
 import {createEmptyDisk} from '../../qemu/disk.ts';
 import {releaseFolder} from '../support/release.ts';
-import {GUEST_FOLDER, releaseImage} from './support/paths.ts';
-import {IGNITION_CONFIG, checkInstalledDisk} from './support/installed-disk.ts';
-import {serveRelease} from './support/served-release.ts';
-import {UPDATE_DEADLINE_MS} from './support/updates.ts';
-import {withMachine} from './support/with-machine.ts';
+import {GUEST_FOLDER, releaseImage} from '../vm/support/paths.ts';
+import {IGNITION_CONFIG, checkInstalledDisk} from '../vm/support/installed-disk.ts';
+import {serveRelease} from '../vm/support/served-release.ts';
+import {UPDATE_DEADLINE_MS} from '../vm/support/updates.ts';
+import {withMachine} from '../vm/support/with-machine.ts';
 
 const GIB = 1024 ** 3;
 const REFUSED = 3;
