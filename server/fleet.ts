@@ -1,6 +1,7 @@
 /** What hosts have told the server since it started: the last of each, and the last events; bounded, in memory. */
-import {maskErrorCode, nameErrorCode} from '../formats/omaha/codes.ts';
-import {type RequestApp, versionBefore} from '../formats/omaha/request.ts';
+import {maskErrorCode} from '../formats/omaha/codes.ts';
+import type {RequestApp} from '../formats/omaha/request.ts';
+import {eventLine} from './event-words.ts';
 
 export interface SeenHost {
   readonly machineId: string;
@@ -49,16 +50,11 @@ export function createFleet(): Fleet {
         if (hosts.size <= MAX_HOSTS) break;
         hosts.delete(oldest);
       }
-      const heard = app.events.map(({type, result, errorCode, previousVersion}) => ({
-        at,
-        machineId,
-        machineAlias,
-        version,
-        type,
-        result,
-        errorCode: errorCode === null ? null : maskErrorCode(errorCode),
-        previousVersion,
-        text: describeEvent(type, result, errorCode, previousVersion),
+      const heard = app.events.map((event) => ({
+        ...{at, machineId, machineAlias, version, type: event.type, result: event.result},
+        errorCode: event.errorCode === null ? null : maskErrorCode(event.errorCode),
+        previousVersion: event.previousVersion,
+        text: eventLine(event),
       }));
       events = [...heard.toReversed(), ...events].slice(0, MAX_EVENTS);
       return heard;
@@ -66,28 +62,4 @@ export function createFleet(): Fleet {
     hosts: () => [...hosts.values()].reverse(),
     events: () => events,
   };
-}
-
-const NAMES: Readonly<Record<string, string>> = {
-  '3/1': 'installed, waits for a reboot',
-  '13/1': 'download started',
-  '14/1': 'download finished',
-};
-
-/** `update failed: PAYLOAD_HASH_MISMATCH`. */
-export function describeEvent(
-  type: number,
-  result: number,
-  errorCode: number | null,
-  previousVersion: string | null,
-): string {
-  const code = errorCode === null ? 'no reason given' : nameErrorCode(errorCode);
-  if (result === 0) return code === 'ROLLBACK' ? 'came back to the version before' : `update failed: ${code}`;
-  if (type === 3 && result === 4) return 'update cancelled';
-  if (result === 9) return `update put off: ${code}`;
-  if (type === 3 && result === 2) {
-    const before = versionBefore({previousVersion});
-    return before === null ? 'runs' : `runs, updated from ${before}`;
-  }
-  return NAMES[`${type}/${result}`] ?? `event ${type}/${result}`;
 }

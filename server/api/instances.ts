@@ -1,5 +1,5 @@
 /** Calls about machines: find them, see what became of one, forget one. */
-import {describeEvent} from '../fleet.ts';
+import {eventLine} from '../event-words.ts';
 import {ServerError} from '../errors.ts';
 import {PROGRESS_NAMES, type ProgressName, progressName} from '../rollout/tally.ts';
 import {
@@ -72,8 +72,7 @@ function describe({groupName, facts, member}: Instance): object {
 
 function describeEntry(entry: TimelineEntry): object {
   if (entry.kind === 'grant') return {...entry, text: `was granted ${entry.version}`};
-  const {type, result, errorCode, previousVersion} = entry;
-  return {...entry, text: describeEvent(type, result, errorCode, previousVersion)};
+  return {...entry, text: eventLine(entry)};
 }
 
 function readProgress(word: string | null): ProgressName | null {

@@ -1,4 +1,4 @@
-/** How the page says numbers, sizes and times; pure. Times are in UTC: a fleet has many zones, and logs have that one. */
+/** How the page says numbers and times; pure. Times are in UTC: a fleet has many zones, and logs have that one. */
 import {formatMinute} from '../../formats/units.ts';
 import {type Html, html} from './html.ts';
 
@@ -27,16 +27,9 @@ export function formatPart(part: number, whole: number): string {
   return `${percent < 10 && !Number.isInteger(percent) ? percent.toFixed(1) : Math.round(percent)} %`;
 }
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
-
-/** `192 MiB`. */
-export function formatBytes(bytes: number): string {
-  let [value, unit] = [bytes, 0];
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit] ?? ''}`;
+/** With a capital, as a sentence begins. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** `just now`, `12 min`, `3 h`, `5 days`, `14 months`: the largest unit that has come round. */

@@ -207,7 +207,7 @@ describe('the page of the release server', () => {
 
   it('shows releases with their channels and machines', async () => {
     const list = flat((await get('/ui/releases')).text);
-    assert.match(list, /1\.1\.0 stable 1 \d+\.\d KiB .* 1\.0\.0 5 /);
+    assert.match(list, /1\.1\.0 stable 1 \d+\.\d kB .* 1\.0\.0 5 /);
     assert.match(flat((await get('/ui/releases/1.1.0')).text), /came without notes/);
     assert.equal((await get('/ui/releases/9.9.9')).status, 404);
     assert.equal((await get('/ui/releases/%3Cb%3E')).status, 404);

@@ -3,6 +3,7 @@
  * output, because operators' scripts parse them. One thing differs on purpose: -update ends with 1 when the update
  * failed, where the lineage ended with 0.
  */
+import {NO_VERSION} from '../../formats/omaha/request.ts';
 import type {Status} from '../api/status.ts';
 
 export const LINEAGE_FLAGS = [
@@ -48,7 +49,7 @@ export function formatLineageStatus({lastCheck, progress, state, offer}: Status)
     `LAST_CHECKED_TIME=${lastCheck === null ? 0 : Math.floor(lastCheck.at / 1000)}`,
     `PROGRESS=${share.toFixed(6)}`,
     `CURRENT_OP=UPDATE_STATUS_${state}`,
-    `NEW_VERSION=${offer?.version ?? '0.0.0.0'}`,
+    `NEW_VERSION=${offer?.version ?? NO_VERSION}`,
     `NEW_SIZE=${offer?.bytes ?? 0}`,
     '',
   ].join('\n');

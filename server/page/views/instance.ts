@@ -1,5 +1,5 @@
 /** One machine: what it is, where it is in the rollout, and what it told, with errors spelled out. */
-import {describeEvent} from '../event-words.ts';
+import {describeEvent} from '../../event-words.ts';
 import {type Html, html} from '../html.ts';
 import {
   type Fact,
@@ -16,7 +16,7 @@ import type {InstanceDetails} from '../model.ts';
 import {progressName} from '../../rollout/tally.ts';
 import {explainProgress} from '../progress-words.ts';
 import {stateMark} from '../states.ts';
-import {ago, when} from '../words.ts';
+import {ago, capitalized, when} from '../words.ts';
 
 export function instancePage(machine: InstanceDetails, now: number): Page {
   const {id, alias, group, timeline, isCut} = machine;
@@ -78,7 +78,7 @@ function line(entry: TimelineEntry, now: number): Html {
   return html`<li class="t-${tone}">
     ${when(at, now)}
     <div>
-      <p>${text} <span class="dim">· runs ${version}</span></p>
+      <p>${capitalized(text)} <span class="dim">· runs ${version}</span></p>
       ${error !== null && html`<p class="error"><code>${error.name}</code> <span class="dim">${error.code}</span> ${error.meaning}</p>`}
     </div>
   </li>`;

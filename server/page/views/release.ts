@@ -1,9 +1,10 @@
 /** One release: its notes, what changed in it, its files, and where it goes next. */
+import {formatBytes} from '../../../formats/units.ts';
 import {mayActAs} from '../../store/tokens.ts';
 import {type Html, html} from '../html.ts';
 import {type Fact, PAGE_PREFIX, type Page, crumbs, factList, part, releaseHref} from '../layout.ts';
 import type {PackageChange, ReleaseDetails, ReleaseFile, Viewer} from '../model.ts';
-import {ago, countOf, formatBytes, formatCount} from '../words.ts';
+import {ago, countOf, formatCount} from '../words.ts';
 
 export function releasePage(release: ReleaseDetails, viewer: Viewer, now: number): Page {
   const {version, publishedAt, channels, machines, bytes, sha256, notes, changes, files, packages} = release;

@@ -1,8 +1,9 @@
 /** All releases that this server was ever told of. */
+import {formatBytes} from '../../../formats/units.ts';
 import {html} from '../html.ts';
 import {type Page, part, versionLink} from '../layout.ts';
 import type {ReleaseLine} from '../model.ts';
-import {ago, formatBytes, formatCount} from '../words.ts';
+import {ago, formatCount} from '../words.ts';
 
 export function releasesPage(releases: readonly ReleaseLine[], now: number): Page {
   return {

@@ -5,7 +5,7 @@ import {CAISSON_APP_ID, type OmahaRequest, type RequestApp} from '../../../forma
 import {type ResponseApp, decodeResponse, encodeResponse} from '../../../formats/omaha/response.ts';
 import {compareVersions} from '../../../formats/version.ts';
 import type {Channel, Channels} from '../../../server/channels.ts';
-import {createFleet, describeEvent} from '../../../server/fleet.ts';
+import {createFleet} from '../../../server/fleet.ts';
 import {type OfferedRelease, answerOmaha} from '../../../server/omaha.ts';
 import {eventOfCheck, requestOf} from '../../../update-engine/omaha/request-of.ts';
 import {fc} from '../../support/property.ts';
@@ -188,18 +188,4 @@ describe('a fleet', () => {
       [10_000, '10999', 1000],
     );
   });
-});
-
-describe('describeEvent', () => {
-  const cases: [[number, number, number | null, string | null], string][] = [
-    [[3, 2, null, '1.0.0'], 'runs, updated from 1.0.0'],
-    [[3, 2, null, '0.0.0.0'], 'runs'],
-    [[3, 0, 44, null], 'came back to the version before'],
-    [[3, 0, 2503, null], 'update failed: HTTP_503'],
-    [[3, 0, null, null], 'update failed: no reason given'],
-    [[3, 9, 40, null], 'update put off: DEFERRED_FOR_BACKOFF'],
-    [[3, 1, null, null], 'installed, waits for a reboot'],
-    [[99, 7, null, null], 'event 99/7'],
-  ];
-  for (const [event, text] of cases) it(`says ${text}`, () => assert.equal(describeEvent(...event), text));
 });

@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
-import {ERROR_CODES} from '../../../../formats/omaha/codes.ts';
-import {describeEvent, explainError} from '../../../../server/page/event-words.ts';
 import {comparePackages, readPackages} from '../../../../server/page/packages.ts';
 import {describePolicy} from '../../../../server/page/policy-words.ts';
-import {ago, countOf, formatAge, formatBytes, formatPart} from '../../../../server/page/words.ts';
+import {ago, countOf, formatAge, formatPart} from '../../../../server/page/words.ts';
 import {DEFAULT_POLICY_DOCUMENT, parsePolicy} from '../../../../server/rollout/policy.ts';
 import {fc} from '../../../support/property.ts';
 
@@ -25,13 +23,6 @@ describe('numbers', () => {
       ].map(([part = 0, whole = 0]) => formatPart(part, whole)),
       ['0 %', '< 0.1 %', '3.3 %', '50 %', '> 99.9 %', '100 %'],
     );
-    assert.deepEqual([0, 1023, 1024, 201_000_000, 5_505_024_000].map(formatBytes), [
-      '0 B',
-      '1023 B',
-      '1.0 KiB',
-      '192 MiB',
-      '5.1 GiB',
-    ]);
   });
 
   it('are ages in the largest unit that has come round', () => {
@@ -41,38 +32,6 @@ describe('numbers', () => {
       ago(0, HOUR).toString(),
       /datetime="1970-01-01T00:00:00\.000Z" title="1970-01-01 00:00 UTC">1 h ago</,
     );
-  });
-});
-
-describe('events', () => {
-  const event = (
-    type: number,
-    result: number,
-    errorCode: number | null = null,
-  ): ReturnType<typeof describeEvent> =>
-    describeEvent({type, result, errorCode, version: '1.1.0', previousVersion: '1.0.0'});
-
-  it('say what happened', () => {
-    assert.equal(event(13, 1).text, 'Began to download');
-    assert.equal(event(3, 1).text, 'Installed; starts with the next reboot');
-    assert.deepEqual(
-      [event(3, 2).text, event(3, 2).tone],
-      ['Rebooted, and 1.1.0 is good, after 1.0.0', 'good'],
-    );
-    assert.equal(event(99, 7).text, 'Event of type 99 with result 7');
-  });
-
-  it('spell out what went wrong', () => {
-    const back = event(3, 0, 44);
-    assert.deepEqual(
-      [back.text, back.tone, back.error?.name],
-      ['Came back to the version before', 'bad', 'ROLLBACK'],
-    );
-    assert.match(back.error?.meaning ?? '', /health checks/);
-    assert.match(event(3, 0, 2503).error?.meaning ?? '', /HTTP status 503/);
-    assert.match(event(3, 0, 2000).error?.meaning ?? '', /did not answer/);
-    assert.match(event(3, 0, 123_456).error?.meaning ?? '', /No client/);
-    for (const code of Object.values(ERROR_CODES)) assert.match(explainError(code), /^[A-Z].*\.$/);
   });
 });
 

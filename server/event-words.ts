@@ -1,57 +1,55 @@
-/** What events of hosts say, in sentences; and what each error number of the lineage means to an operator. */
+/** What events of hosts say, for logs, the API and the page alike; and what each error number means to an operator. */
 import {
   ERROR_CODES,
   EVENT_RESULTS,
   EVENT_TYPES,
   HTTP_STATUS_BASE,
+  maskErrorCode,
   nameErrorCode,
-} from '../../formats/omaha/codes.ts';
+} from '../formats/omaha/codes.ts';
+import {type OmahaEvent, versionBefore} from '../formats/omaha/request.ts';
 
 export interface EventWords {
+  /** Without a capital and a full stop: `installed, waits for a reboot`. */
   readonly text: string;
   readonly tone: 'good' | 'plain' | 'bad';
-  /** What the error means; null when there is none. */
+  /** Why; null when no reason was given. Its code is without flags. */
   readonly error: {readonly code: number; readonly name: string; readonly meaning: string} | null;
 }
 
-export interface EventNumbers {
-  readonly type: number;
-  readonly result: number;
-  readonly errorCode: number | null;
-  readonly version: string;
-  readonly previousVersion: string | null;
-}
+type EventNumbers = Pick<OmahaEvent, 'type' | 'result' | 'errorCode' | 'previousVersion'>;
 
-export function describeEvent({type, result, errorCode, version, previousVersion}: EventNumbers): EventWords {
-  const plain = (text: string): EventWords => ({text, tone: 'plain', error: null});
+/** Of the codes that servers of the lineage act on; others are named by their numbers. */
+export function describeEvent(event: EventNumbers): EventWords {
+  const {type, result, errorCode} = event;
+  const code = errorCode === null ? null : maskErrorCode(errorCode);
+  const error = code === null ? null : {code, name: nameErrorCode(code), meaning: explainError(code)};
   const {DOWNLOAD_STARTED, DOWNLOAD_FINISHED, UPDATE_COMPLETE} = EVENT_TYPES;
   const {SUCCESS, SUCCESS_REBOOT, CANCELLED, DEFERRED, ERROR} = EVENT_RESULTS;
-  if (result === ERROR) return describeFailure(type, errorCode);
-  if (type === DOWNLOAD_STARTED && result === SUCCESS) return plain('Began to download');
-  if (type === DOWNLOAD_FINISHED && result === SUCCESS) return plain('Downloaded; checks and installs it');
-  if (type === UPDATE_COMPLETE && result === SUCCESS) return plain('Installed; starts with the next reboot');
-  if (type === UPDATE_COMPLETE && result === SUCCESS_REBOOT) {
-    // Hosts of the lineage say so with every first start, of an installation too.
-    const from = previousVersion === null || previousVersion === '' ? '' : `, after ${previousVersion}`;
-    return {text: `Rebooted, and ${version} is good${from}`, tone: 'good', error: null};
+  const plain = (text: string): EventWords => ({text, tone: 'plain', error});
+  if (result === ERROR) {
+    const text = code === ERROR_CODES.ROLLBACK ? 'came back to the version before' : 'update failed';
+    return {text, tone: 'bad', error};
   }
-  if (type === UPDATE_COMPLETE && result === CANCELLED) return plain('Dropped the update');
-  if (type === UPDATE_COMPLETE && result === DEFERRED) return plain('Put the update off');
-  return plain(`Event of type ${type} with result ${result}`);
+  if (result === DEFERRED) return plain('update put off');
+  if (type === DOWNLOAD_STARTED && result === SUCCESS) return plain('download started');
+  if (type === DOWNLOAD_FINISHED && result === SUCCESS) return plain('download finished');
+  if (type === UPDATE_COMPLETE && result === SUCCESS) return plain('installed, waits for a reboot');
+  if (type === UPDATE_COMPLETE && result === CANCELLED) return plain('update cancelled');
+  if (type === UPDATE_COMPLETE && result === SUCCESS_REBOOT) {
+    const before = versionBefore(event);
+    const text = `started and good${before === null ? '' : `, updated from ${before}`}`;
+    return {text, tone: 'good', error};
+  }
+  return plain(`event ${type}/${result}`);
 }
 
-function describeFailure(type: number, errorCode: number | null): EventWords {
-  const isBack = errorCode === ERROR_CODES.ROLLBACK;
-  const text = isBack
-    ? 'Came back to the version before'
-    : type === EVENT_TYPES.UPDATE_COMPLETE
-      ? 'The update failed'
-      : `Failed (event of type ${type})`;
-  const error =
-    errorCode === null
-      ? null
-      : {code: errorCode, name: nameErrorCode(errorCode), meaning: explainError(errorCode)};
-  return {text, tone: 'bad', error};
+/** On one line, with the name of the error: `update failed: PAYLOAD_HASH_MISMATCH`. */
+export function eventLine(event: EventNumbers): string {
+  const {text, tone, error} = describeEvent(event);
+  if (error?.code === ERROR_CODES.ROLLBACK) return text;
+  if (error !== null) return `${text}: ${error.name}`;
+  return tone === 'bad' ? `${text}: no reason given` : text;
 }
 
 /** A sentence; for a number that nobody gave a meaning it says so. */
