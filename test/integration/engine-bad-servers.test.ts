@@ -10,14 +10,13 @@ import type {AddressInfo} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {after, before, describe, it} from 'node:test';
-import {CAISSON_APP_ID} from '../../formats/omaha/request.ts';
-import {encodeResponse} from '../../formats/omaha/response.ts';
 import {createHttpClient} from '../../platform/http.ts';
 import {readSlotsNow} from '../../update-engine/slots/slots-now.ts';
 import {imageSlotDisk} from '../../update-engine/slots/slot-disk.ts';
 import {type BadServer, type Fault, startBadServer} from '../support/bad-server.ts';
 import {ctl, isRest} from '../support/engine-bench.ts';
 import {type RunningEngine, startEngine} from '../support/engine-process.ts';
+import {offerAnswer} from '../support/omaha-offer.ts';
 import {type EngineWorld, holds, makeEngineWorld, writeConf} from '../support/engine-world.ts';
 
 interface Announced {
@@ -49,30 +48,8 @@ const omaha = createServer((request, response) => {
   });
 });
 
-function answer(): Uint8Array {
-  const {bytes, sha256} = announced;
-  const [codebases, name] = [[...mirrorUrls, new URL('.', payloads.url).href], 'payload'];
-  return encodeResponse({
-    server: 'test',
-    apps: [
-      {
-        ...{appId: CAISSON_APP_ID, status: 'ok', ping: true, events: 1},
-        updateCheck: {
-          status: 'ok',
-          pollSeconds: null,
-          codebases,
-          hold: null,
-          manifest: {
-            version: VERSION,
-            packages: [{name, bytes, sha1: '', sha256, required: true}],
-            actions: [
-              {event: 'postinstall', sha256, isDelta: false, disableBackoff: true, maxFailuresPerUrl: 1},
-            ],
-          },
-        },
-      },
-    ],
-  });
+function answer(): string {
+  return offerAnswer({version: VERSION, urls: [...mirrorUrls, payloads.url], ...announced});
 }
 
 before(async () => {
@@ -153,7 +130,7 @@ const DOWNLOADS: readonly (readonly [string, readonly Fault[], number, RegExp])[
 
 const ANSWERS: readonly (readonly [string, (response: ServerResponse) => void, number, RegExp])[] = [
   ['no XML', (response) => response.end('<html>hello'), 31, /XML/],
-  ['truncated XML', (response) => response.end(answer().subarray(0, 300)), 31, /XML/],
+  ['truncated XML', (response) => response.end(answer().slice(0, 300)), 31, /XML/],
   ['a DOCTYPE', (response) => response.end('<!DOCTYPE x><response protocol="3.0"/>'), 31, /DOCTYPE/],
   ['huge XML', (response) => response.end(Buffer.alloc(2 << 20, '<a/>')), 2000, /more than/],
   ['nothing', (response) => response.end(), 31, /XML/],
@@ -220,7 +197,7 @@ describe('an update from a mirror', () => {
   }
 
   it('that works leaves the server alone', async () => {
-    mirrorUrls = [new URL('.', mirror.url).href];
+    mirrorUrls = [mirror.url];
     mirror.plan();
     const before = payloads.requests.length;
     await success();
@@ -228,14 +205,14 @@ describe('an update from a mirror', () => {
   });
 
   it('that is gone is done from the server', async () => {
-    mirrorUrls = ['http://127.0.0.1:1/', 'http://nowhere.invalid/'];
+    mirrorUrls = ['http://127.0.0.1:1/payload', 'http://nowhere.invalid/payload'];
     await done();
   });
 
   for (const [name, faults] of MIRRORS) {
     it(`that ${name} is done from the server`, async () => {
       // Under an address of its own: the engine goes on where a mirror has let it down before.
-      mirrorUrls = [new URL(`${encodeURIComponent(name)}/`, mirror.url).href];
+      mirrorUrls = [new URL(`${encodeURIComponent(name)}/payload`, mirror.url).href];
       const before = mirror.requests.length;
       mirror.plan(...faults);
       await done();

@@ -3,7 +3,7 @@
  * it installs is judged by sgdisk, fsck.vfat and e2fsck, and what it refuses or gives up is no disk that boots.
  */
 import assert from 'node:assert/strict';
-import {type KeyObject, generateKeyPairSync} from 'node:crypto';
+import {type KeyObject, createHash, generateKeyPairSync} from 'node:crypto';
 import {chmod, copyFile, mkdir, mkdtemp, open, readFile, rm, truncate, writeFile} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {dirname, join} from 'node:path';
@@ -20,6 +20,9 @@ import {promoteRelease} from '../../server/channel-file.ts';
 import {openReleaseFolder} from '../../server/releases.ts';
 import {serveReleases} from '../../server/serve.ts';
 import {minimumDiskBytes} from '../../update-engine/installer/plan.ts';
+import {startAnswers} from '../support/answer-server.ts';
+import {startBadServer} from '../support/bad-server.ts';
+import {offerAnswer} from '../support/omaha-offer.ts';
 import {ROOT_DIR} from '../support/sources.ts';
 import {writeSmallRelease} from '../support/small-disk.ts';
 import {CHANNEL_KEY, DAY_MS} from '../support/channel.ts';
@@ -202,6 +205,29 @@ describe('the installer in one file', {skip}, () => {
     const oemImage = await cut(disk, 5121, 128, 'oem-of-folder.img');
     const {stdout: conf} = await exec(['debugfs', '-R', 'cat /update.conf', oemImage]);
     assert.equal(conf, `SERVER=${server}\nGROUP=beta\n`);
+  });
+
+  it('goes to the next address when one does not have the payload', async (t) => {
+    const bytes = await readFile(payload);
+    const damaged = Buffer.from(bytes);
+    damaged[bytes.length - 5000] = (bytes[bytes.length - 5000] ?? 0) ^ 1;
+    const [bad, good] = [await startBadServer(damaged), await startBadServer(bytes)];
+    t.after(() => Promise.all([bad.close(), good.close()]));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const offer = {version: '1.2.3', bytes: bytes.length, sha256};
+    const answers = await startAnswers(t, {
+      '/right/': offerAnswer({...offer, urls: [bad.url, good.url]}),
+      '/wrong/': offerAnswer({...offer, urls: [bad.url, bad.url]}),
+    });
+    const disk = await emptyDisk('mirrors.raw');
+    const {exitCode, stderr} = await run('-d', disk, '-s', `${answers.url}/right/`, '-C', 'beta');
+    assert.equal(exitCode, 0, stderr);
+    assert.ok(stderr.includes(`; again, from ${good.url}`), stderr);
+    assert.equal(await isBlank(disk), false);
+    const none = await run('-d', disk, '-s', `${answers.url}/wrong/`, '-C', 'beta');
+    assert.equal(none.exitCode, 1, none.stderr);
+    assert.match(none.stderr, /The disk does not boot now/);
+    assert.ok(await isBlank(disk));
   });
 
   it('makes other identifiers for each disk', async () => {

@@ -6,7 +6,7 @@ import type {Offer} from '../../formats/omaha/offer.ts';
 import type {Validators} from '../../formats/http-ranges.ts';
 import {HttpError} from '../../platform/http-error.ts';
 import {createHttpClient} from '../../platform/http.ts';
-import {type PayloadState, payloadStateFor} from '../../update-engine/omaha/payload-policy.ts';
+import {payloadStateFor} from '../../update-engine/omaha/payload-policy.ts';
 import {
   type PayloadSource,
   type PayloadSourceOptions,
@@ -21,7 +21,6 @@ const http = createHttpClient({stallTimeoutMs: 300, minBytesPerSecond: 100_000})
 const {signal} = new AbortController();
 let first: BadServer;
 let second: BadServer;
-let states: PayloadState[] = [];
 let retries: string[] = [];
 
 before(async () => {
@@ -31,7 +30,6 @@ after(async () => {
   await Promise.all([http.close(), first.close(), second.close()]);
 });
 beforeEach(() => {
-  states = [];
   retries = [];
   for (const server of [first, second]) {
     server.replace(CONTENT);
@@ -56,7 +54,6 @@ function source(changes: Partial<Offer> = {}, options: Partial<PayloadSourceOpti
     credentials: null,
     limit: null,
     state: payloadStateFor(offer, null),
-    onState: (state) => states.push(state),
     onRetry: (text) => retries.push(text),
     now: () => 0,
     random: () => 0.5,
@@ -75,7 +72,7 @@ describe('openPayload', () => {
   it('gives a payload from any place on, and nothing at its end', async () => {
     assert.ok((await read(source(), 1234)).equals(CONTENT.subarray(1234)));
     assert.equal((await read(source(), CONTENT.length)).length, 0);
-    assert.deepEqual([states, retries], [[], []]);
+    assert.deepEqual(retries, []);
   });
 
   it('remembers from run to run what the file was, and says when it is another one', async () => {
@@ -99,7 +96,8 @@ describe('openPayload', () => {
 
   it('goes on where a transfer broke off', async () => {
     first.plan({kind: 'cut', afterBytes: 100_000}, {kind: 'cut', afterBytes: 5}, {kind: 'none'});
-    assert.ok((await read(source())).equals(CONTENT));
+    const patient = source();
+    assert.ok((await read(patient)).equals(CONTENT));
     assert.deepEqual(
       first.requests.slice(-2).map(({headers}) => headers.range),
       ['bytes=100000-', 'bytes=100005-'],
@@ -107,7 +105,7 @@ describe('openPayload', () => {
     assert.equal(retries.length, 2);
     assert.match(retries[0] ?? '', /broke off: .*; again in 1\.0 s, from http/);
     // Forgiven in the end.
-    assert.equal(states.at(-1)?.urlFailures, 0);
+    assert.equal(patient.known().urlFailures, 0);
   });
 
   it('goes to the next address after too many failures, and at once when the file is another', async () => {
@@ -117,8 +115,28 @@ describe('openPayload', () => {
     assert.equal(second.requests.length, asked + 1);
     assert.equal(second.requests.at(-1)?.headers.range, 'bytes=10-');
     first.replace(CONTENT.subarray(1));
-    assert.ok((await read(source())).equals(CONTENT));
-    assert.equal(states.at(-1)?.urlIndex, 1);
+    const moved = source();
+    assert.ok((await read(moved)).equals(CONTENT));
+    assert.equal(moved.known().urlIndex, 1);
+  });
+
+  it('goes to the next address when what came is refused, until every one had its turn', async () => {
+    const refused = source();
+    assert.ok((await read(refused)).equals(CONTENT));
+    const asked = second.requests.length;
+    assert.equal(refused.refuse(), second.url);
+    assert.ok((await read(refused)).equals(CONTENT));
+    assert.equal(second.requests.length, asked + 1);
+    assert.equal(refused.refuse(), null);
+    assert.equal(refused.known().attempts, 1);
+  });
+
+  it('leaves a payload alone for a while that came whole', async () => {
+    const whole = source();
+    await read(whole);
+    assert.equal(whole.known().notBefore, null);
+    whole.accept();
+    assert.deepEqual([whole.known().attempts, whole.known().notBefore], [1, 86_400_000]);
   });
 
   it('does not put parts of two files together', async () => {
@@ -129,11 +147,9 @@ describe('openPayload', () => {
 
   it('gives up with the last error once every address had its turn', async () => {
     for (const server of [first, second]) server.plan({kind: 'status', status: 404});
-    await assert.rejects(
-      read(source()),
-      (error: unknown) => error instanceof HttpError && error.status === 404,
-    );
-    assert.equal(states.at(-1)?.attempts, 1);
+    const gone = source();
+    await assert.rejects(read(gone), (error: unknown) => error instanceof HttpError && error.status === 404);
+    assert.equal(gone.known().attempts, 1);
   });
 
   it('is not kept busy for ever by a byte now and then', async () => {
@@ -160,14 +176,15 @@ describe('openPayload', () => {
   });
 
   it("does not count the reader's errors against the server", async () => {
+    const innocent = source();
     await assert.rejects(
       (async () => {
-        for await (const chunk of source().open(0, signal))
+        for await (const chunk of innocent.open(0, signal))
           throw new Error(`disk full at ${chunk.length > 0}`);
       })(),
       /disk full/,
     );
-    assert.deepEqual(states, []);
+    assert.deepEqual([innocent.known().urlFailures, innocent.known().attempts], [0, 0]);
   });
 
   it('stops when told to, also between two tries', async () => {

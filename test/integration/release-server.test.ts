@@ -98,7 +98,6 @@ describe('a host', () => {
       credentials: null,
       limit: null,
       state: payloadStateFor(offer, null),
-      onState: () => undefined,
       onRetry: assert.fail,
       now: () => 0,
       random: () => 0,

@@ -1,23 +1,13 @@
 /**
- * The payload that an offer names, for one installation: a file, or what its addresses give. Keeps count of what each
- * address was worth, and begins again from the next one when the bytes of one are wrong, so that one bad mirror is no
- * failed update.
+ * The payload that an offer names, for one installation: a file, or what its addresses give, whose worth is remembered
+ * from one try to the next.
  */
 import {withFiles} from '../../platform/file-exchange.ts';
 import type {HttpExchange} from '../../platform/http.ts';
-import {HttpError} from '../../platform/http-error.ts';
 import {createRateLimit} from '../../platform/rate-limit.ts';
 import type {Offer} from '../machine/states.ts';
-import {failureKindOf} from '../omaha/error-codes.ts';
-import {
-  type PayloadState,
-  afterDownload,
-  afterFailure,
-  currentUrl,
-  payloadStateFor,
-  payloadStateSchema,
-} from '../omaha/payload-policy.ts';
-import {type PayloadSource, openPayload} from '../omaha/payload-source.ts';
+import {payloadStateFor, payloadStateSchema} from '../omaha/payload-policy.ts';
+import {type PayloadSource, openPayload, tryEachAddress} from '../omaha/payload-source.ts';
 import {STATE_FILES} from '../paths.ts';
 import {httpOptions} from './host-facts.ts';
 import type {EngineParts} from './parts.ts';
@@ -49,40 +39,36 @@ async function downloading<T>(
   tools: Tools,
   use: (open: Open) => Promise<T>,
 ): Promise<T> {
-  const {clock, random, journal, state} = tools;
-  let known = payloadStateFor(offer, await state.read(STATE_FILES.payload, payloadStateSchema));
-  const save = (next: PayloadState): Promise<void> => state.write(STATE_FILES.payload, (known = next));
-  for (;;) {
-    const payload = await openOffered(offer, http, tools, known, (next) => (known = next));
-    try {
-      const result = await use((offset, signal) => payload.open(offset, signal));
-      await save(afterDownload(known, clock.now(), random()));
-      return result;
-    } catch (error) {
-      // The source has counted failures of the transfer itself; bytes that are wrong it cannot know about.
-      const kind = error instanceof HttpError ? 'other' : failureKindOf(error);
-      const {attempts} = known;
-      await save(afterFailure(known, offer, kind, clock.now(), random())).catch(() => undefined);
-      // A new attempt is one for which every address had its turn.
-      if (kind !== 'content' || known.attempts > attempts) throw error;
-      journal.warn(`${(error as Error).message}; again, from ${currentUrl(known, offer)}`);
-    }
+  const {journal, state} = tools;
+  const payload = await openOffered(offer, http, tools);
+  // Within a download it is enough to remember.
+  const save = (): Promise<void> => state.write(STATE_FILES.payload, payload.known());
+  try {
+    const result = await tryEachAddress(
+      payload,
+      (text) => journal.warn(text),
+      () => use((offset, signal) => payload.open(offset, signal)),
+    );
+    payload.accept();
+    await save();
+    return result;
+  } catch (error) {
+    await save().catch(() => undefined);
+    throw error;
   }
 }
 
-/** `onState` hears what becomes of the addresses: within a download it is enough to remember. */
 async function openOffered(
   offer: ServedOffer,
   http: HttpExchange,
-  {clock, random, journal, conf, progress}: Tools,
-  state: PayloadState,
-  onState: (next: PayloadState) => void,
+  {clock, random, journal, conf, state, progress}: Tools,
 ): Promise<PayloadSource> {
   const {settings} = conf.current();
   const sleep = (ms: number, signal: AbortSignal): Promise<void> => clock.sleep(ms, signal);
   const bytesPerSecond = settings.downloadBytesPerSecond;
   return openPayload({
-    ...{http, offer, state, onState, random, sleep},
+    ...{http, offer, random, sleep},
+    state: payloadStateFor(offer, await state.read(STATE_FILES.payload, payloadStateSchema)),
     credentials: settings.credentials,
     limit: bytesPerSecond === null ? null : createRateLimit({bytesPerSecond, now: () => clock.now(), sleep}),
     before: await progress.sources(),

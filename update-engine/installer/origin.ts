@@ -6,6 +6,7 @@ import {withFiles} from '../../platform/file-exchange.ts';
 import {createHttpClient} from '../../platform/http.ts';
 import type {Log} from '../../platform/log.ts';
 import {readConf} from '../engine/conf.ts';
+import {tryEachAddress} from '../omaha/payload-source.ts';
 import {HOST_PATHS} from '../paths.ts';
 import type {FollowedServer, InstallArguments} from './arguments.ts';
 import {type EmbeddedAssets, readChannelKeys} from './assets.ts';
@@ -35,7 +36,10 @@ export async function followedBy({source, server}: InstallArguments): Promise<Fo
   };
 }
 
-/** Throws InstallerError, HttpError, OmahaError, ChannelMetadataError, and what `use` throws. */
+/**
+ * `use` is called once more for each address that gives what is not the payload. Throws InstallerError, HttpError,
+ * OmahaError, ChannelMetadataError, and what `use` threw last.
+ */
 export async function withOrigin<T>(
   {source, ca, oem, channelKeys}: InstallArguments,
   followed: Followed | null,
@@ -66,7 +70,7 @@ export async function withOrigin<T>(
             bootId: randomUUID(),
             oem: oem !== null && /^[a-z0-9][a-z0-9._-]*$/.test(oem) ? oem : '',
           });
-    return await use(origin);
+    return await tryEachAddress(origin, question.onRetry, () => use(origin));
   } finally {
     await http.close();
   }

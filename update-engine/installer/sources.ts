@@ -8,7 +8,7 @@ import {readHead} from '../apply/head.ts';
 import type {Candidate} from '../decide.ts';
 import {candidateOf, readPayloadFile} from '../engine/payload-file.ts';
 import {checkForUpdate} from '../omaha/client.ts';
-import {payloadStateFor} from '../omaha/payload-policy.ts';
+import {currentUrl, payloadStateFor} from '../omaha/payload-policy.ts';
 import {openPayload} from '../omaha/payload-source.ts';
 import {InstallerError} from './errors.ts';
 
@@ -17,6 +17,8 @@ export interface PayloadOrigin {
   readonly place: string;
   /** The payload's bytes from any place on. */
   open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What was read is not the payload. Gives the place that is next, or null when there is none. */
+  refuse(): string | null;
   /** What the server announced; null when only the signatures say what it should be. */
   readonly expected: {readonly bytes: number; readonly sha256: Uint8Array} | null;
   /** The version that was asked for, or announced; null takes what is in the file. */
@@ -35,6 +37,7 @@ export function originOfFile(path: string): PayloadOrigin {
   return {
     place: path,
     open: (offset, signal) => readPayloadFile(path, offset, signal),
+    refuse: () => null,
     expected: null,
     version: null,
   };
@@ -102,11 +105,13 @@ export function originOfOffer(
     credentials: null,
     limit: null,
     state: payloadStateFor(offer, null),
-    onState: () => undefined,
   });
   return {
-    place: offer.urls[0] ?? '',
+    get place() {
+      return currentUrl(source.known(), offer);
+    },
     open: (offset, signal) => source.open(offset, signal),
+    refuse: () => source.refuse(),
     expected: {bytes: offer.bytes, sha256: Buffer.from(offer.sha256, 'hex')},
     version: offer.version,
   };

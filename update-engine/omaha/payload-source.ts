@@ -1,18 +1,20 @@
 /**
  * The bytes of an offered payload from any place on, from whichever of its addresses gives them: a broken transfer goes
  * on where it stopped, a bad address gives way to the next. Hashes are the reader's business; when they do not match,
- * it tells the policy (`afterFailure`), and the next call begins with another address.
+ * it says so (`refuse`), and the next call begins with another address.
  */
 import type {Offer} from '../../formats/omaha/offer.ts';
 import {type Validators, differenceOf} from '../../formats/http-ranges.ts';
+import {PayloadError} from '../../formats/payload/types.ts';
 import {HttpError} from '../../platform/http-error.ts';
 import {openHttpRange} from '../../platform/http-range.ts';
 import type {HttpExchange} from '../../platform/http.ts';
 import type {RateLimit} from '../../platform/rate-limit.ts';
-import {failureKindOf} from './error-codes.ts';
+import {type FailureKind, failureKindOf} from './error-codes.ts';
 import {
   FORGIVING_BYTES,
   type PayloadState,
+  afterDownload,
   afterFailure,
   afterProgress,
   currentUrl,
@@ -26,10 +28,8 @@ export interface PayloadSourceOptions {
   readonly credentials: {readonly user: string; readonly password: string} | null;
   /** Null for none. */
   readonly limit: RateLimit | null;
-  /** What is known of this payload and its addresses. */
+  /** What was known of this payload and its addresses before. */
   readonly state: PayloadState;
-  /** Hears every change of it; whoever wants it to survive writes it down. */
-  readonly onState: (state: PayloadState) => void;
   /** What the addresses gave before, in another run of this program. */
   readonly before?: ReadonlyMap<string, Validators>;
   /** Hears what an address gives now. */
@@ -50,18 +50,45 @@ export interface PayloadSource {
    * the signal's reason.
    */
   open(offset: number, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What was read is not the payload. Gives the address that is next, or null when every one had its turn. */
+  refuse(): string | null;
+  /** It came whole. */
+  accept(): void;
+  /** What is known of it by now; whoever wants that to survive writes it down. */
+  known(): PayloadState;
+}
+
+/**
+ * Calls `use`, and again for each further address when what it read is not the payload: one bad mirror is no failure.
+ * Throws what `use` threw last.
+ */
+export async function tryEachAddress<T>(
+  {refuse}: Pick<PayloadSource, 'refuse'>,
+  onRetry: (text: string) => void,
+  use: () => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    try {
+      return await use();
+    } catch (error) {
+      const next = error instanceof PayloadError ? refuse() : null;
+      if (next === null) throw error;
+      onRetry(`${(error as PayloadError).message}; again, from ${next}`);
+    }
+  }
 }
 
 export function openPayload(options: PayloadSourceOptions): PayloadSource {
-  const {http, offer, credentials, limit, onState, onRetry, now, random, sleep} = options;
+  const {http, offer, credentials, limit, onRetry, now, random, sleep} = options;
   /** Of what each address gave: a part of one file is never followed by a part of another. */
   const seen = new Map<string, Validators>(options.before);
   let state = options.state;
 
-  function change(next: PayloadState): void {
-    if (next === state) return;
-    state = next;
-    onState(next);
+  /** The address to go on with; null when every one had its turn. */
+  function fail(kind: FailureKind): string | null {
+    const {attempts} = state;
+    state = afterFailure(state, offer, kind, now(), random());
+    return state.attempts > attempts ? null : currentUrl(state, offer);
   }
 
   async function* receive(url: string, offset: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -83,7 +110,7 @@ export function openPayload(options: PayloadSourceOptions): PayloadSource {
     for await (const chunk of answer.body) {
       await limit?.take(chunk.length, signal);
       received += chunk.length;
-      if (received >= FORGIVING_BYTES) change(afterProgress(state));
+      if (received >= FORGIVING_BYTES) state = afterProgress(state);
       yield chunk;
     }
   }
@@ -105,19 +132,21 @@ export function openPayload(options: PayloadSourceOptions): PayloadSource {
           seen.delete(url);
           options.onChanged?.(error.message);
         }
-        const before = state.attempts;
-        change(afterFailure(state, offer, failureKindOf(error), now(), random()));
-        if (state.attempts > before) throw error;
+        const next = fail(failureKindOf(error));
+        if (next === null) throw error;
         const delayMs = retryDelayMs(state, random());
-        onRetry(
-          `${error.message}; again in ${(delayMs / 1000).toFixed(1)} s, from ${currentUrl(state, offer)}`,
-        );
+        onRetry(`${error.message}; again in ${(delayMs / 1000).toFixed(1)} s, from ${next}`);
         await sleep(delayMs, signal);
       }
     }
   }
 
-  return {open};
+  return {
+    open,
+    refuse: () => fail('content'),
+    accept: () => (state = afterDownload(state, now(), random())),
+    known: () => state,
+  };
 }
 
 function authorization(
