@@ -5,7 +5,6 @@
  *
  * Rejected: a framework. There are a handful of routes, and what a framework would bring is what is bounded here.
  */
-import {once} from 'node:events';
 import {
   type IncomingMessage,
   type RequestListener,
@@ -15,8 +14,9 @@ import {
 } from 'node:http';
 import {createServer as createTlsServer} from 'node:https';
 import type {AddressInfo} from 'node:net';
-import {pipeline} from 'node:stream/promises';
 import {CodedError} from '../formats/errors.ts';
+import {type ServerAnswer, sendAnswer} from './http-server-answer.ts';
+import {boundedBody, discardRest, readBody} from './http-server-body.ts';
 
 export class ListenError extends CodedError<'cannot-listen'> {}
 
@@ -34,19 +34,6 @@ export interface ServerRequest {
   readonly stream: AsyncIterable<Uint8Array> | null;
   readonly remote: string;
   readonly isTls: boolean;
-}
-
-export interface ServerAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-  /**
-   * A stream comes with its length, and is not opened for HEAD. One without end (`follow`) goes on until it returns or the
-   * client is gone, which aborts its signal; it is asked for more when the client has taken what there was.
-   */
-  readonly body:
-    | Uint8Array
-    | {readonly bytes: number; readonly open: () => AsyncIterable<Uint8Array>}
-    | {readonly follow: (signal: AbortSignal) => AsyncIterable<Uint8Array>};
 }
 
 export interface AccessRecord {
@@ -89,8 +76,6 @@ const KEEP_ALIVE_TIMEOUT_MS = 5000;
 const MAX_HEADER_BYTES = 16_384;
 const MAX_CONNECTIONS = 1024;
 const MAX_TARGET_CHARACTERS = 2048;
-const ONE_PIECE_BYTES = 16_384;
-
 /** Throws ListenError. */
 export async function listenHttp(options: HttpServerOptions): Promise<HttpServer> {
   const {host, port, tls} = options;
@@ -180,7 +165,7 @@ async function respond(
   if (isTooLong || body === null) {
     // Whatever else it sends is not read.
     response.setHeader('connection', 'close');
-    return send(message, response, refusal(413, `more than ${limit} bytes`));
+    return sendAnswer(message, response, refusal(413, `more than ${limit} bytes`));
   }
   const request = {
     method,
@@ -188,118 +173,26 @@ async function respond(
     query: question < 0 ? '' : target.slice(question + 1),
     headers: flatten(message.headers),
     body,
-    stream: streamBytes === null ? null : bounded(message, streamBytes),
+    stream: streamBytes === null ? null : boundedBody(message, streamBytes),
     remote: message.socket.remoteAddress ?? '',
     isTls: 'encrypted' in message.socket,
   };
   if (target.length > MAX_TARGET_CHARACTERS)
-    return send(message, response, refusal(414, 'the address is too long'));
+    return sendAnswer(message, response, refusal(414, 'the address is too long'));
   let result: ServerAnswer;
   try {
     result = await handle(request);
   } catch (error) {
-    await send(message, response, refusal(500, 'something is wrong with this server'));
+    await sendAnswer(message, response, refusal(500, 'something is wrong with this server'));
     throw error;
   } finally {
     if (streamBytes !== null) discardRest(message, streamBytes);
   }
-  return send(message, response, result);
+  return sendAnswer(message, response, result);
 }
 
 function refusal(status: number, text: string): ServerAnswer {
   return {status, headers: {'content-type': 'text/plain; charset=utf-8'}, body: Buffer.from(`${text}\n`)};
-}
-
-async function send(
-  message: IncomingMessage,
-  response: ServerResponse,
-  {status, headers, body}: ServerAnswer,
-): Promise<number> {
-  if ('follow' in body) return follow(response, status, headers, body.follow);
-  const bytes = 'open' in body ? body.bytes : body.length;
-  const isBodiless = status === 304 || status === 204;
-  response.writeHead(status, {...headers, ...(isBodiless ? {} : {'content-length': bytes})});
-  if (message.method === 'HEAD' || isBodiless) {
-    response.end();
-    return 0;
-  }
-  if (!('open' in body)) {
-    // As text, byte for byte, it goes out in one piece with the head; as bytes it is a write of its own.
-    if (bytes <= ONE_PIECE_BYTES)
-      response.end(Buffer.from(body.buffer, body.byteOffset, bytes).toString('latin1'), 'latin1');
-    else response.end(body);
-    return bytes;
-  }
-  await pipeline(body.open(), response);
-  return bytes;
-}
-
-async function follow(
-  response: ServerResponse,
-  status: number,
-  headers: ServerAnswer['headers'],
-  open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
-): Promise<number> {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  response.writeHead(status, headers);
-  response.flushHeaders();
-  let bytes = 0;
-  for await (const chunk of open(gone.signal)) {
-    if (gone.signal.aborted) break;
-    bytes += chunk.length;
-    if (!response.write(chunk)) await once(response, 'drain', {signal: gone.signal}).catch(() => undefined);
-  }
-  response.end();
-  return bytes;
-}
-
-/** Whoever stops reading wants to answer: that ends the stream, and not the connection. */
-async function* bounded(message: IncomingMessage, maxBytes: number): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  const chunks = message.iterator({destroyOnReturn: false}) as AsyncIterable<Buffer>;
-  for await (const chunk of chunks) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new Error(`a body of more than ${maxBytes} bytes`);
-    yield chunk;
-  }
-}
-
-/** An answer that comes before the whole question has to reach a client that is still sending. */
-function discardRest(message: IncomingMessage, maxBytes: number): void {
-  if (message.readableEnded) return;
-  let bytes = 0;
-  message.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > maxBytes) message.destroy();
-  });
-}
-
-/**
- * Null when it is longer than allowed; the rest is left where it is, so that the refusal still reaches the client. By
- * events: an iterator costs a small request as much as all that is done with it.
- */
-function readBody(message: IncomingMessage, maxBytes: number): Promise<Uint8Array | null> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    message.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= maxBytes) {
-        chunks.push(chunk);
-        return;
-      }
-      message.pause();
-      resolve(null);
-    });
-    message.once('end', () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
-    );
-    message.once('error', reject);
-    message.once('close', () => {
-      if (!message.readableEnded) reject(new Error('the client went away before it had asked'));
-    });
-  });
 }
 
 function flatten(headers: IncomingMessage['headers']): Record<string, string | undefined> {

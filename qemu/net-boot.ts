@@ -8,7 +8,8 @@
 import {createReadStream} from 'node:fs';
 import {readFile, stat, writeFile} from 'node:fs/promises';
 import {basename, join} from 'node:path';
-import {type ServerAnswer, listenHttp} from '../platform/http-server.ts';
+import type {ServerAnswer} from '../platform/http-server-answer.ts';
+import {listenHttp} from '../platform/http-server.ts';
 import {findFirmware} from './firmware.ts';
 import type {NetworkSpec, PortForward} from './machine-spec.ts';
 import {withBootAddress} from './uefi-variables.ts';

@@ -6,7 +6,7 @@ import {
   formatHttpDate,
   selectFromFile,
 } from '../formats/http-conditions.ts';
-import type {ServerAnswer} from '../platform/http-server.ts';
+import type {ServerAnswer} from '../platform/http-server-answer.ts';
 import {identityOf} from './releases.ts';
 
 /** A payload on the disk. */

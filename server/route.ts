@@ -2,7 +2,8 @@
  * The routing table of a server: methods, a pattern for the path, and what answers. The first that fits is asked, so that
  * each part of a server brings its own list, and joining them is one line.
  */
-import type {ServerAnswer, ServerRequest} from '../platform/http-server.ts';
+import type {ServerAnswer} from '../platform/http-server-answer.ts';
+import type {ServerRequest} from '../platform/http-server.ts';
 
 export interface Route {
   readonly methods: readonly string[];

@@ -2,7 +2,8 @@
  * A fleet of simulated hosts and one group's rollout, in one process and on virtual time: the server's own ledger on one
  * side, the engine's own state machine on the other, nothing between them but calls.
  */
-import {beginRollout, openLedger} from '../../server/rollout/ledger.ts';
+import {openLedger} from '../../server/rollout/ledger.ts';
+import {beginRollout} from '../../server/rollout/state.ts';
 import {happeningOf} from '../../server/rollout/member.ts';
 import {placeOf} from '../../server/rollout/order.ts';
 import type {RolloutPolicy} from '../../server/rollout/policy.ts';

@@ -3,7 +3,8 @@
  * store before it is answered. Each noun has its calls in a file of its own; this one finds the call and the token.
  */
 import {CodedError} from '../../formats/errors.ts';
-import type {ServerAnswer, ServerRequest} from '../../platform/http-server.ts';
+import type {ServerAnswer} from '../../platform/http-server-answer.ts';
+import type {ServerRequest} from '../../platform/http-server.ts';
 import {DatabaseError} from '../../platform/sql-pool.ts';
 import {ServerError, type ServerErrorCode} from '../errors.ts';
 import {type StoredToken, type TokenRole, findToken, mayActAs} from '../store/tokens.ts';

@@ -1,6 +1,7 @@
 /** A signed channel as an HTTP answer. A cache may keep it and has to ask whether it is still so. */
 import {createHash} from 'node:crypto';
-import type {ServerAnswer, ServerRequest} from '../../platform/http-server.ts';
+import type {ServerAnswer} from '../../platform/http-server-answer.ts';
+import type {ServerRequest} from '../../platform/http-server.ts';
 import {type Route, plain} from '../route.ts';
 
 const CHANNEL_ROUTE = /^\/channels\/([A-Za-z0-9][A-Za-z0-9._-]{0,63})\.json$/;

@@ -15,7 +15,8 @@ import {
   decodeFleetLockRequest,
   encodeFleetLockFailure,
 } from '../../formats/fleet-lock/protocol.ts';
-import type {ServerAnswer, ServerRequest} from '../../platform/http-server.ts';
+import type {ServerAnswer} from '../../platform/http-server-answer.ts';
+import type {ServerRequest} from '../../platform/http-server.ts';
 import type {SlotKeeper} from './keeper.ts';
 
 export type FleetLockOutcome =

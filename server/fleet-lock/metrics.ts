@@ -1,5 +1,5 @@
 /** What a FleetLock server has answered, in Prometheus' text format. */
-import type {ServerAnswer} from '../../platform/http-server.ts';
+import type {ServerAnswer} from '../../platform/http-server-answer.ts';
 import type {FleetLockOutcome} from './app.ts';
 
 const NAME = 'caisson_fleet_lock_requests_total';

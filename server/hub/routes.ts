@@ -5,7 +5,8 @@
 import {CodedError} from '../../formats/errors.ts';
 import {OmahaError} from '../../formats/omaha/errors.ts';
 import {decodeRequest} from '../../formats/omaha/request.ts';
-import type {ServerAnswer, ServerRequest} from '../../platform/http-server.ts';
+import type {ServerAnswer} from '../../platform/http-server-answer.ts';
+import type {ServerRequest} from '../../platform/http-server.ts';
 import {API_PREFIX} from '../api/router.ts';
 import {apiRoute} from '../api/routes.ts';
 import type {ApiTools} from '../api/tools.ts';

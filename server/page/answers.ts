@@ -1,5 +1,5 @@
 /** Answers of the page, and the headers that all of them have. */
-import type {ServerAnswer} from '../../platform/http-server.ts';
+import type {ServerAnswer} from '../../platform/http-server-answer.ts';
 import {withHeaders} from '../route.ts';
 
 /** Scripts, styles and pictures of this server only, nothing within the page; no frame of others around it. */

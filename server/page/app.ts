@@ -4,7 +4,8 @@
  */
 import {CodedError} from '../../formats/errors.ts';
 import {compareVersions, isVersion} from '../../formats/version.ts';
-import type {ServerAnswer, ServerRequest} from '../../platform/http-server.ts';
+import type {ServerAnswer} from '../../platform/http-server-answer.ts';
+import type {ServerRequest} from '../../platform/http-server.ts';
 import type {ApiTools} from '../api/tools.ts';
 import type {Route} from '../route.ts';
 import {type Action, act} from './actions.ts';

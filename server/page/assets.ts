@@ -4,7 +4,7 @@
  */
 import {createHash} from 'node:crypto';
 import {readFile} from 'node:fs/promises';
-import type {ServerAnswer} from '../../platform/http-server.ts';
+import type {ServerAnswer} from '../../platform/http-server-answer.ts';
 import type {Frame} from './layout.ts';
 
 export interface Assets {

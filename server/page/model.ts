@@ -1,5 +1,5 @@
 /** What the page shows, as values: views are functions of these, and data.ts is the one place that gathers them. */
-import type {Stop} from '../rollout/ledger.ts';
+import type {Stop} from '../rollout/state.ts';
 import type {Outcomes} from '../rollout/halt.ts';
 import type {Progress} from '../rollout/member.ts';
 import {PROGRESS_NAMES, type ProgressName} from '../rollout/tally.ts';

@@ -2,7 +2,7 @@
 import {describeIssues, z} from '../../formats/schema.ts';
 import {DatabaseError} from '../../platform/sql-pool.ts';
 import {ServerError} from '../errors.ts';
-import {type RolloutState, beginRollout} from '../rollout/ledger.ts';
+import {type RolloutState, beginRollout} from '../rollout/state.ts';
 import {type PolicyDocument, type RolloutPolicy, parsePolicy} from '../rollout/policy.ts';
 import type {Database} from './sql.ts';
 

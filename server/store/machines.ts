@@ -3,7 +3,7 @@
  * in one statement: the embedded database does hundreds of statements a second, and each may carry thousands of rows.
  */
 import {DatabaseError} from '../../platform/sql-pool.ts';
-import type {RolloutState} from '../rollout/ledger.ts';
+import type {RolloutState} from '../rollout/state.ts';
 import type {Blame, Member, Progress, Stage} from '../rollout/member.ts';
 import {type Database, sql} from './sql.ts';
 import type {MachineTable} from './tables.ts';

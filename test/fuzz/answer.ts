@@ -15,7 +15,7 @@ import {
 } from '../../formats/omaha/request.ts';
 import {decodeResponse, encodeResponse} from '../../formats/omaha/response.ts';
 import {type Hub, openHub} from '../../server/hub/hub.ts';
-import {beginRollout} from '../../server/rollout/ledger.ts';
+import {beginRollout} from '../../server/rollout/state.ts';
 import type {PolicyDocument} from '../../server/rollout/policy.ts';
 import {openMemoryDatabase} from '../support/memory-database.ts';
 import {mutate} from './mutate.ts';

@@ -10,7 +10,7 @@ import {pathExists} from '../../platform/files.ts';
 import {start} from '../../platform/exec.ts';
 import {DatabaseError} from '../../platform/sql-pool.ts';
 import {ServerError} from '../../server/errors.ts';
-import {beginRollout} from '../../server/rollout/ledger.ts';
+import {beginRollout} from '../../server/rollout/state.ts';
 import {addGroup, listGroups, setGroupPolicy} from '../../server/store/groups.ts';
 import {type Batch, listEvents, listGrants, loadMachines, saveBatch} from '../../server/store/machines.ts';
 import {

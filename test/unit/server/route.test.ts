@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
-import type {ServerAnswer, ServerRequest} from '../../../platform/http-server.ts';
+import type {ServerAnswer} from '../../../platform/http-server-answer.ts';
+import type {ServerRequest} from '../../../platform/http-server.ts';
 import {type Route, createRouter, plain} from '../../../server/route.ts';
 
 const request = (method: string, path: string): ServerRequest => ({

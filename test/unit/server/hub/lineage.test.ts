@@ -6,7 +6,7 @@ import {encodeResponse} from '../../../../formats/omaha/response.ts';
 import type {XmlElement} from '../../../../formats/omaha/xml.ts';
 import {decodeXml} from '../../../../formats/omaha/xml.ts';
 import {type Hub, openHub} from '../../../../server/hub/hub.ts';
-import {beginRollout} from '../../../../server/rollout/ledger.ts';
+import {beginRollout} from '../../../../server/rollout/state.ts';
 import {openMemoryDatabase} from '../../../support/memory-database.ts';
 
 const T0 = Date.UTC(2026, 0, 5, 10);

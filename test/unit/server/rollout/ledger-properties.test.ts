@@ -1,7 +1,8 @@
 /** What a ledger promises, held against a model that looks at every machine each time. */
 import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
-import {type Ledger, beginRollout, openLedger} from '../../../../server/rollout/ledger.ts';
+import {type Ledger, openLedger} from '../../../../server/rollout/ledger.ts';
+import {beginRollout} from '../../../../server/rollout/state.ts';
 import type {Happening, Member} from '../../../../server/rollout/member.ts';
 import {type PolicyDocument, parsePolicy} from '../../../../server/rollout/policy.ts';
 import {fc} from '../../../support/property.ts';

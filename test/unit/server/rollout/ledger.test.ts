@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import {describe, it} from 'node:test';
 import {placeOf} from '../../../../server/rollout/order.ts';
 import {type PolicyDocument, parsePolicy} from '../../../../server/rollout/policy.ts';
-import {type Ledger, beginRollout, openLedger} from '../../../../server/rollout/ledger.ts';
+import {type Ledger, openLedger} from '../../../../server/rollout/ledger.ts';
+import {beginRollout} from '../../../../server/rollout/state.ts';
 import type {Hold, Verdict} from '../../../../server/rollout/verdict.ts';
 
 const MINUTE = 60_000;
