@@ -42,7 +42,7 @@ function frame(from: string, to: string, text: string): Buffer {
   return Buffer.concat([Buffer.from(`${to}${from}88b5`, 'hex'), Buffer.from(text, 'latin1')]);
 }
 
-describe('the switch', {timeout: 60_000}, () => {
+describe('the switch', {timeout: 300_000}, () => {
   let folder: string;
   let network: EthernetSwitch;
   let faults: string[];

@@ -18,7 +18,7 @@ import {
 } from '../support/etcd-host.ts';
 import {type NameServer, type Zone, startNameServer} from '../support/name-server.ts';
 
-const ADD_DEADLINE_MS = 60_000;
+const ADD_DEADLINE_MS = 180_000;
 const ADD_EVERY_MS = 500;
 
 let folder: string;

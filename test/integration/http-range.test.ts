@@ -151,7 +151,7 @@ describe('openHttpRange', () => {
     await refuses('too-slow', /too slowly/, fetch({http: impatient}, {kind: 'stall', afterBytes: 1000}));
     await refuses('too-slow', /too slowly/, fetch({http: impatient}, {kind: 'drip'}));
     await refuses('unreachable', /timeout/i, fetch({http: impatient}, {kind: 'silent'}));
-    assert.ok(performance.now() - startedAt < 10_000);
+    assert.ok(performance.now() - startedAt < 60_000);
   });
 
   it('lets its reader take all the time', async () => {

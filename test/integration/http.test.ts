@@ -138,7 +138,7 @@ describe('getBytes', () => {
     setTimeout(() => stopping.abort(new Error('stopped by SIGINT')), 100);
     const startedAt = performance.now();
     await assert.rejects(pending, /^Error: stopped by SIGINT$/);
-    assert.ok(performance.now() - startedAt < 2000);
+    assert.ok(performance.now() - startedAt < 20_000);
     assert.equal(requests.length, 1);
   });
 
@@ -149,7 +149,7 @@ describe('getBytes', () => {
     await refuses('unreachable', /timeout/i, impatient.getBytes(`${base}/stalled`, {maxBytes: 1e6}));
     handler = () => undefined;
     await refuses('unreachable', /timeout/i, impatient.getBytes(`${base}/silent`, {maxBytes: 1e6}));
-    assert.ok(performance.now() - startedAt < 15_000);
+    assert.ok(performance.now() - startedAt < 60_000);
     await impatient.close();
   });
 });
@@ -228,7 +228,7 @@ describe('close', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     const startedAt = performance.now();
     await other.close();
-    assert.ok(performance.now() - startedAt < 2000);
+    assert.ok(performance.now() - startedAt < 20_000);
     assert.ok((await pending) instanceof Error);
   });
 });

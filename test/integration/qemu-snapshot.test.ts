@@ -13,7 +13,7 @@ import {loadState} from '../../qemu/migration.ts';
 import {isSavedMachine, restoreMachine, saveMachine} from '../../qemu/snapshot.ts';
 import {skipWithout} from '../support/tool.ts';
 
-const SOON = {deadlineMs: 60_000};
+const SOON = {deadlineMs: 300_000};
 const MEMORY_MIB = 128;
 
 const skip =

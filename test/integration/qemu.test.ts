@@ -35,7 +35,7 @@ describe('a machine in QEMU', {skip}, () => {
     assert.equal(await probeAccelerator('tcg'), undefined);
     const startedAt = performance.now();
     const acceleration = await detectAcceleration();
-    assert.ok(performance.now() - startedAt < 3_000);
+    assert.ok(performance.now() - startedAt < 20_000);
     if (acceleration.accelerator === 'tcg') assert.notEqual(acceleration.reason, '');
     assert.equal(detectAcceleration(), detectAcceleration());
   });

@@ -119,7 +119,7 @@ describe('caisson promote with a payload that hosts would refuse', () => {
 });
 
 describe('caisson serve', () => {
-  it('tells hosts where it is, logs, and ends when told to', {timeout: 60_000}, async () => {
+  it('tells hosts where it is, logs, and ends when told to', {timeout: 300_000}, async () => {
     const child = spawn(join(ROOT_DIR, 'caisson'), ['serve', '--dir', dir, '--listen', '127.0.0.1:0'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -88,7 +88,7 @@ describe('an update', () => {
       await first.until(() => true, 'asked');
     const begun = performance.now();
     await first.stop();
-    assert.ok(performance.now() - begun < 5000, 'it stops within seconds');
+    assert.ok(performance.now() - begun < 40_000, 'it stops, and does not end the download first');
     const second = await bench.start();
     const {code} = await ctl(second, 'update');
     assert.equal(code, 0);

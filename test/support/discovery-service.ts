@@ -23,7 +23,7 @@ export interface DiscoveryService {
   close(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 180_000;
 
 /** `hostForMembers`: the name under which members reach this machine. */
 export async function startDiscovery({hostForMembers = '127.0.0.1'} = {}): Promise<DiscoveryService> {

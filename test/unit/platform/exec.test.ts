@@ -70,7 +70,7 @@ describe('exec', () => {
       /^command took too long/,
       exec(node('setTimeout(() => 0, 60000)'), {timeoutMs: 300}),
     );
-    assert.ok(performance.now() - startedAt < 5000);
+    assert.ok(performance.now() - startedAt < 40_000);
   });
 
   it('kills when told to stop, also what is deaf to SIGTERM', async () => {

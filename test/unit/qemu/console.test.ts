@@ -9,7 +9,7 @@ import {describe, it} from 'node:test';
 import {MachineConsole} from '../../../qemu/console.ts';
 import {QemuError} from '../../../qemu/errors.ts';
 
-const SOON = {deadlineMs: 5_000};
+const SOON = {deadlineMs: 60_000};
 
 describe('MachineConsole.waitFor', () => {
   it('finds a pattern whose characters arrive one by one, between colours', async () => {

@@ -11,7 +11,7 @@ import {QmpClient} from '../../../qemu/qmp.ts';
 
 const GREETING =
   '{"QMP": {"version": {"qemu": {"major": 9, "minor": 1, "micro": 0}}, "capabilities": []}}\r\n';
-const DEADLINE = {deadlineMs: 5_000};
+const DEADLINE = {deadlineMs: 60_000};
 
 type Answer = (request: {execute: string; id: number; arguments?: unknown}, socket: Socket) => void;
 

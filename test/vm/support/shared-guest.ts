@@ -25,7 +25,7 @@ import {
 } from './with-machine.ts';
 
 const GIB = 1024 ** 3;
-const RESTORE_DEADLINE_MS = 120_000;
+const RESTORE_DEADLINE_MS = 300_000;
 
 /** Changes whenever saved guests of before must not be used any more. */
 const LAYOUT = 1;

@@ -123,7 +123,7 @@ describe('decodeXml', () => {
     for (const text of hard) {
       const startedAt = performance.now();
       succeedsOrThrows(OmahaError, () => read(text));
-      assert.ok(performance.now() - startedAt < 3000, text.slice(0, 40));
+      assert.ok(performance.now() - startedAt < 10_000, text.slice(0, 40));
     }
   });
 });
