@@ -7,7 +7,7 @@ import {fileOfRole, parseRelease} from '../../formats/release.ts';
 import {exec} from '../../platform/exec.ts';
 import {releaseFolder} from '../support/release.ts';
 import {ROOT_DIR} from '../support/sources.ts';
-import {BOOT_DEADLINE_MS, withMachine, withTestFolder} from './support/with-machine.ts';
+import {BOOT_DEADLINE_MS, withMachine, withTestFolder} from '../vm/support/with-machine.ts';
 
 const BOOT = {deadlineMs: BOOT_DEADLINE_MS};
 const BUILD_DEADLINE_MS = 20 * 60_000;
