@@ -25,7 +25,6 @@ import {targetOf} from '../rollout/target.ts';
 import {type StoredGroup, deleteGroup, listGroups} from '../store/groups.ts';
 import {deleteInstance} from '../store/instances.ts';
 import {
-  type MachineFacts,
   type StoredEvent,
   type StoredGrant,
   type StoredMachine,
@@ -36,6 +35,7 @@ import {listChannels, listPromotions, listReleases} from '../store/releases.ts';
 import type {Database} from '../store/sql.ts';
 import {answerApp, checkOf, pinnedRelease, refuseApp} from './answer.ts';
 import {eventsToKeep} from './events.ts';
+import {createMachineBook} from './machine-book.ts';
 import {isMachineId, printable, storable} from './texts.ts';
 import {NOTHING, type Writer, createWriter, isEmpty} from './writer.ts';
 
@@ -79,8 +79,7 @@ const SIGHTINGS_A_BATCH = 500;
 export async function openHub(database: Database, now: number): Promise<Hub> {
   const writer: Writer = createWriter((batch) => saveBatch(database, batch));
   const groups = new Map<string, GroupAtWork>();
-  const facts = new Map<string, MachineFacts>();
-  const groupOf = new Map<string, string>();
+  const book = createMachineBook();
   /** As they were handed to the writer last, which does not lose them. */
   const keptStates = new Map<string, Summary['state']>();
   const listeners = new Set<(groups: readonly string[]) => void>();
@@ -123,18 +122,8 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
       return openLedger({policy, state: current, members: [...before.ledger.members()]});
     }
     const machines = await loadMachines(database, id);
-    for (const machine of machines) {
-      facts.set(machine.member.id, machine.facts);
-      groupOf.set(machine.member.id, id);
-    }
+    book.load(machines);
     return openLedger({policy, state, members: machines.map(({member}) => member)});
-  }
-
-  function storedOf(groupId: string, members: readonly Member[]): readonly StoredMachine[] {
-    return members.flatMap((member) => {
-      const known = facts.get(member.id);
-      return known === undefined ? [] : [{groupId, facts: known, member}];
-    });
   }
 
   /** Everything that changed, in all groups. Does not wait when nothing did. */
@@ -145,7 +134,7 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
     for (const [id, {ledger, stored}] of groups) {
       const changed = ledger.takeChanged();
       if (changed.length > 0) touched.add(stored.name);
-      machines.push(...storedOf(id, changed));
+      machines.push(...book.describe(id, changed));
       const state = ledger.state();
       if (keptStates.get(id) === state) continue;
       keptStates.set(id, state);
@@ -161,7 +150,7 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
   async function keepSightings(): Promise<void> {
     for (const [id, {ledger, stored}] of groups)
       for (;;) {
-        const machines = storedOf(id, ledger.takeSeen(SIGHTINGS_A_BATCH));
+        const machines = book.describe(id, ledger.takeSeen(SIGHTINGS_A_BATCH));
         if (machines.length === 0) break;
         await writer.keep({...NOTHING, machines});
         tell([stored.name]);
@@ -181,21 +170,6 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
     return group;
   }
 
-  function meet(app: RequestApp, groupId: string, at: number): void {
-    const {machineId} = app;
-    const before = groupOf.get(machineId);
-    if (before !== undefined && before !== groupId) groups.get(before)?.ledger.forget(machineId);
-    groupOf.set(machineId, groupId);
-    facts.set(machineId, {
-      alias: storable(app.machineAlias),
-      oem: storable(app.oem),
-      oemVersion: storable(app.oemVersion),
-      alephVersion: storable(app.alephVersion),
-      board: storable(app.board),
-      firstSeenAt: facts.get(machineId)?.firstSeenAt ?? at,
-    });
-  }
-
   /** Events, then the sign of life, then the question: the order of Nebraska. */
   function answerOne(
     app: RequestApp,
@@ -213,7 +187,9 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
     if (!isMachineId(machineId)) return refuseApp(app, 'error-instanceRegistrationFailed');
     const {ledger, past, stored} = group;
     const groupId = stored.id;
-    meet(app, groupId, at);
+    const before = book.groupOf(machineId);
+    if (before !== undefined && before !== groupId) groups.get(before)?.ledger.forget(machineId);
+    book.note(app, groupId, at);
     const host = {id: machineId, version};
     for (const event of app.events) {
       const happening = happeningOf(event);
@@ -272,9 +248,8 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
       return count;
     },
     async forget(machineId) {
-      groups.get(groupOf.get(machineId) ?? '')?.ledger.forget(machineId);
-      groupOf.delete(machineId);
-      facts.delete(machineId);
+      groups.get(book.groupOf(machineId) ?? '')?.ledger.forget(machineId);
+      book.forget(machineId);
       // What is on its way to the store would bring it back.
       await writer.settled();
       const isKnown = await deleteInstance(database, machineId);
@@ -288,8 +263,7 @@ export async function openHub(database: Database, now: number): Promise<Hub> {
       groups.delete(id);
       for (const member of members) {
         group.ledger.forget(member);
-        groupOf.delete(member);
-        facts.delete(member);
+        book.forget(member);
       }
       // Whatever was handed over of it goes before it does; nothing follows.
       await writer.settled();
