@@ -26,7 +26,8 @@ export function createMachineBook(): MachineBook {
       }
     },
     groupOf: (machineId) => groups.get(machineId),
-    note({machineId, ...app}, groupId, at) {
+    note(app, groupId, at) {
+      const {machineId} = app;
       groups.set(machineId, groupId);
       facts.set(machineId, {
         alias: storable(app.machineAlias),
