@@ -98,7 +98,7 @@ async function runExecutable(
 
 function describeEnd(error: ExecError, timeoutMs: number): string {
   if (error.code === 'timed-out') return describeTimeout(timeoutMs);
-  if (error.code === 'cancelled') return 'was stopped at the deadline';
+  if (error.code === 'cancelled') return 'was stopped before it ended';
   // timeout(1) is a member of the group that it kills.
   if (error.exitCode === TIMED_OUT || error.exitCode === undefined) return describeTimeout(timeoutMs);
   return error.exitCode === NOT_FOUND

@@ -84,7 +84,7 @@ describe('executables in health.d', () => {
   it('stops at the deadline of all checks', async () => {
     await write('10-slow', 'sleep 60');
     const [line] = await run({signal: AbortSignal.timeout(100)});
-    assert.equal(line, 'health.d/10-slow failed was stopped at the deadline');
+    assert.equal(line, 'health.d/10-slow failed was stopped before it ended');
   });
 
   it('keeps little of what one prints, and that is what it said last', async () => {
