@@ -1,6 +1,7 @@
 /** The reboot lock when etcd is down, alone, full, slow, or its answers are lost: a name for each, and no slot too many. */
 import assert from 'node:assert/strict';
 import {after, before, describe, it} from 'node:test';
+import {setImmediate as turn} from 'node:timers/promises';
 import {type EtcdKeeper, type EtcdKeeperOptions, openEtcdKeeper} from '../../coordination/etcd-lock.ts';
 import {LockError} from '../../coordination/lock.ts';
 import {semaphoreKey} from '../../formats/semaphore/keys.ts';
@@ -241,6 +242,9 @@ describe('a link', () => {
               for await (const chunk of answer.body) void chunk;
               link.set('cut');
               link.set('open');
+              // In the second turn from here the client has seen that, and asks again by another connection.
+              await turn();
+              await turn();
               throw new Error('the connection broke');
             },
           };
