@@ -57,7 +57,7 @@ describe('a file lock', () => {
     await sleep(100);
     owner.kill('SIGKILL');
     await owner.ended;
-    const signal = AbortSignal.timeout(10_000);
+    const signal = AbortSignal.timeout(120_000);
     assert.equal(
       await withFileLock(path, {mode: 'exclusive', signal}, () => Promise.resolve('held')),
       'held',

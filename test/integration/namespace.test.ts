@@ -6,6 +6,7 @@ import {join} from 'node:path';
 import {after, describe, it} from 'node:test';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {type RunningProcess, exec, start} from '../../platform/exec.ts';
+import {pathExists} from '../../platform/files.ts';
 import {isInNamespace} from '../../platform/namespace.ts';
 import {skipWithout} from '../support/tool.ts';
 
@@ -31,11 +32,11 @@ async function run(task: string, lock = join(folder, `lock-${(runs += 1)}`)): Pr
 }
 
 async function until(what: string, isTrue: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let tries = 0; tries < 2400; tries += 1) {
     if (await isTrue()) return;
     await sleep(50);
   }
-  assert.fail(`after ten seconds: not yet ${what}`);
+  assert.fail(`after two minutes: not yet ${what}`);
 }
 
 const untilReady = (started: Run): Promise<void> =>
@@ -114,12 +115,10 @@ describe(
       const first = await run('wait');
       await untilReady(first);
       const second = await run('exit', first.lock);
-      await sleep(1000);
+      await until('waiting', () => pathExists(join(second.directory, 'waits')));
       assert.equal(await second.log(), '');
       first.process.kill('SIGTERM');
-      const {exitCode, stderr} = await second.process.ended;
-      assert.equal(stderr.trim(), 'waiting');
-      assert.equal(exitCode, 42);
+      assert.equal((await second.process.ended).exitCode, 42);
       await first.process.ended;
       await requireGone(first);
     });

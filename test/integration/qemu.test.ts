@@ -199,7 +199,7 @@ describe('a machine in QEMU', {skip}, () => {
     owner.kill('SIGKILL');
     await owner.ended;
     for (let tries = 0; (await qemuProcesses(runtimeFolder)).length > 0; tries += 1) {
-      assert.ok(tries < 100, 'QEMU still runs 5 s after its owner was killed');
+      assert.ok(tries < 1200, 'QEMU still runs a minute after its owner was killed');
       await sleep(50);
     }
     await rm(runtimeFolder, {recursive: true});
