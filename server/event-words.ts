@@ -38,7 +38,7 @@ export function describeEvent(event: EventNumbers): EventWords {
   if (type === UPDATE_COMPLETE && result === CANCELLED) return plain('update cancelled');
   if (type === UPDATE_COMPLETE && result === SUCCESS_REBOOT) {
     const before = versionBefore(event);
-    const text = `started and good${before === null ? '' : `, updated from ${before}`}`;
+    const text = `is good${before === null ? '' : `, updated from ${before}`}`;
     return {text, tone: 'good', error};
   }
   return plain(`event ${type}/${result}`);
