@@ -23,7 +23,11 @@ type EventNumbers = Pick<OmahaEvent, 'type' | 'result' | 'errorCode' | 'previous
 export function describeEvent(event: EventNumbers): EventWords {
   const {type, result, errorCode} = event;
   const code = errorCode === null ? null : maskErrorCode(errorCode);
-  const error = code === null ? null : {code, name: nameErrorCode(code), meaning: explainError(code)};
+  // Some clients say of everything which error it was not.
+  const error =
+    code === null || code === ERROR_CODES.SUCCESS
+      ? null
+      : {code, name: nameErrorCode(code), meaning: explainError(code)};
   const {DOWNLOAD_STARTED, DOWNLOAD_FINISHED, UPDATE_COMPLETE} = EVENT_TYPES;
   const {SUCCESS, SUCCESS_REBOOT, CANCELLED, DEFERRED, ERROR} = EVENT_RESULTS;
   const plain = (text: string): EventWords => ({text, tone: 'plain', error});

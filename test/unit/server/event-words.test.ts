@@ -13,7 +13,7 @@ const eventOf = (
 describe('an event on one line', () => {
   const cases: [ReturnType<typeof eventOf>, string, string][] = [
     [eventOf(13, 1), 'download started', 'plain'],
-    [eventOf(14, 1), 'download finished', 'plain'],
+    [eventOf(14, 1, 0), 'download finished', 'plain'],
     [eventOf(3, 1), 'installed, waits for a reboot', 'plain'],
     [eventOf(3, 2, null, '1.0.0'), 'is good, updated from 1.0.0', 'good'],
     [eventOf(3, 2, null, '0.0.0.0'), 'is good', 'good'],
